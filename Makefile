@@ -1,0 +1,44 @@
+# The developer's menu. Every target sets up what it needs on a machine with Python, pip and make.
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
+
+.PHONY: run test check format bench evaluate clean
+
+run: $(VENV)/.base ## build the embedded demo and serve it on http://127.0.0.1:8000
+	$(BIN)/attune demo
+
+test: $(VENV)/.dev ## run every test
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+
+check: $(VENV)/.dev ## lint, format, types, import contracts
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+
+format: $(VENV)/.dev ## fix what can be fixed
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+bench: $(VENV)/.dev ## measure; SELFIE=photo.jpg measures the camera path too
+	$(BIN)/attune demo --no-serve
+	$(BIN)/attune bench $(if $(SELFIE),--selfie $(SELFIE))
+
+evaluate: $(VENV)/.dev ## evaluate the recommender on whatever the database holds
+	$(BIN)/attune evaluate recommender --config configs/recommender/default.toml --out var/reports/recommender
+
+$(VENV)/bin/python:
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.base: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e .
+	touch $@
+
+$(VENV)/.dev: $(VENV)/bin/python pyproject.toml constraints.txt
+	$(PIP) -e '.[dev]'
+	touch $@ $(VENV)/.base
+
+clean: ## remove everything that can be made again; the database and bundles in var/ stay
+	rm -rf $(VENV) dist .mypy_cache .ruff_cache .pytest_cache .import_linter_cache

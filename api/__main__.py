@@ -1,0 +1,5 @@
+"""``python -m api`` is the command ``attune``."""
+
+from api.cli import main
+
+main()

@@ -1,0 +1,37 @@
+"""The command tree and how errors leave it."""
+
+from __future__ import annotations
+
+import sys
+
+import typer
+
+from api.cli import admin, bench, ingest, offline, playlists, recommend, service
+from api.cli.console import stderr
+from data.errors import AttuneError
+
+app = typer.Typer(
+    name="attune",
+    help="Attune: songs that fit a person and a moment.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+)
+for module in (service, ingest, offline, recommend, playlists, bench):
+    module.register(app)
+app.add_typer(admin.database_app, name="db")
+app.add_typer(admin.keys_app, name="keys")
+app.add_typer(admin.users_app, name="users")
+
+
+def run() -> None:
+    """Run ``attune``."""
+    try:
+        app()
+    except AttuneError as exc:
+        stderr.print(f"error: {exc}", style="red", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        stderr.print("interrupted; finished parts are kept")
+        sys.exit(1)

@@ -1,0 +1,157 @@
+"""``attune bench``: how fast this installation answers, over HTTP and in a batch.
+
+Medians over repeats. Every figure has a baseline measured in the same run, so that it means
+something on another machine.
+"""
+
+from __future__ import annotations
+
+import http.client
+import os
+import socket
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated
+from urllib.parse import quote
+
+import typer
+
+from api.cli.console import emit, emit_json, progress
+from data.db.repositories import UserRepository
+from data.errors import ConfigError
+from data.settings import Settings
+from recommender.batch import recommend_for
+from recommender.bootstrap import build_database, build_engine
+from recommender.query import Query
+
+
+def bench(
+    selfie: Annotated[Path | None, typer.Option(help="A photo with a face.")] = None,
+    repeats: Annotated[int, typer.Option(min=10, max=100_000)] = 200,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+) -> None:
+    """Measure start-up, memory, requests and the batch of the bundle in force."""
+    settings = Settings()
+    users = _users(settings)
+    rows: dict[str, float] = {}
+    with _server(settings, rows) as port:
+        rows |= _requests("health (baseline)", port, repeats, lambda _: ("/health/live", None))
+        rows |= _requests(
+            "recommend", port, repeats,
+            lambda i: (f"/recommend?user={quote(users[i % len(users)])}", None),
+        )  # fmt: skip
+        if selfie is None:
+            progress("no --selfie FILE: the camera path is not measured")
+        else:
+            body = selfie.read_bytes()
+            rows |= _requests(
+                "recommend with selfie", port, repeats,
+                lambda i: (f"/recommend?user={quote(users[i % len(users)])}&consent=true", body),
+            )  # fmt: skip
+    rows |= _batch(settings, users)
+    if as_json:
+        emit_json(rows)
+        return
+    for name, value in rows.items():
+        emit(f"{name:40s} {value:10.2f}")
+
+
+def _users(settings: Settings) -> list[str]:
+    database = build_database(settings)
+    try:
+        database.check_schema()
+        with database.session() as session:
+            users = UserRepository(session).ids()
+    finally:
+        database.dispose()
+    if not users:
+        raise ConfigError("the database holds no users: run `attune demo --no-serve` first")
+    return users
+
+
+@contextmanager
+def _server(settings: Settings, rows: dict[str, float]) -> Iterator[int]:
+    """Start ``attune serve`` on a free port; note its time to ready and its resident memory."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = int(probe.getsockname()[1])
+    environment = {**os.environ, "ATTUNE_HOME": str(settings.home), "ATTUNE_LOG_LEVEL": "WARNING"}
+    started = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "api", "serve", "--port", str(port)], env=environment
+    )
+    try:
+        while not _is_ready(port):
+            if process.poll() is not None or time.perf_counter() - started > 60:
+                raise ConfigError("the service did not become ready; try `attune serve`")
+            time.sleep(0.05)
+        rows["ready after, s"] = time.perf_counter() - started
+        yield port
+        rows["resident memory, MB"] = _resident_mb(process.pid)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+def _is_ready(port: int) -> bool:
+    try:
+        return _ask(http.client.HTTPConnection("127.0.0.1", port), "/health/ready", None) == 200
+    except OSError:
+        return False
+
+
+def _ask(connection: http.client.HTTPConnection, path: str, body: bytes | None) -> int:
+    headers = {"Content-Type": "image/jpeg"} if body else {}
+    connection.request("POST" if body else "GET", path, body, headers)
+    response = connection.getresponse()
+    response.read()
+    return response.status
+
+
+def _requests(
+    name: str, port: int, repeats: int, make: Callable[[int], tuple[str, bytes | None]]
+) -> dict[str, float]:
+    connection = http.client.HTTPConnection("127.0.0.1", port)
+    laps = []
+    for i in range(repeats + 5):
+        path, body = make(i)
+        started = time.perf_counter()
+        status = _ask(connection, path, body)
+        if status != 200:
+            raise ConfigError(f"{name}: the service answered {status} to {path}")
+        if i >= 5:  # the first few warm caches
+            laps.append((time.perf_counter() - started) * 1000)
+    connection.close()
+    cuts = statistics.quantiles(laps, n=100)
+    return {f"{name}: p50, ms": statistics.median(laps), f"{name}: p99, ms": cuts[98]}
+
+
+def _resident_mb(pid: int) -> float:
+    """Resident set of a process, MB; NaN where /proc is not to be had."""
+    try:
+        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
+    except OSError:
+        return float("nan")
+    line = next(x for x in text.splitlines() if x.startswith("VmRSS"))
+    return int(line.split()[1]) / 1024
+
+
+def _batch(settings: Settings, users: list[str]) -> dict[str, float]:
+    engine, database = build_engine(settings), build_database(settings)
+    chosen = users[:500]
+    started = time.perf_counter()
+    for user in chosen:
+        recommend_for(engine, database, Query(user, explain=False))
+    seconds = time.perf_counter() - started
+    database.dispose()
+    return {"batch, users/s": len(chosen) / seconds}
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the command."""
+    app.command()(bench)

@@ -1,0 +1,72 @@
+"""``attune playlists``: lists for many users at once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from time import perf_counter
+from typing import Annotated
+
+import typer
+
+from api.cli.console import emit, progress
+from api.cli.recommend import parse_strategy
+from data.db.repositories import UserRepository
+from data.db.session import Database
+from data.errors import InvalidParameterError
+from data.settings import Settings
+from recommender.batch import generate_playlists
+from recommender.bootstrap import build_database, build_engine
+from recommender.mood import parse_mood
+from recommender.query import Query
+
+
+def playlists(
+    out: Annotated[Path, typer.Option(help="FILE.parquet, or a folder of parts.")],
+    users: Annotated[str, typer.Option(help="'all', or a file with one user id a line.")] = "all",
+    mood: Annotated[str | None, typer.Option(help="A mood word, or valence,arousal.")] = None,
+    strategy: Annotated[str, typer.Option(help="What to do with the mood.")] = "match",
+    length: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    engine: Annotated[str, typer.Option(help="Where to run: local.")] = "local",
+) -> None:
+    """Write one list per user through the same pipeline as a request; resumable."""
+    if engine != "local":
+        raise InvalidParameterError("engine", f"engine {engine!r} is not one of: local")
+    settings = Settings()
+    loaded = build_engine(settings)
+    database = build_database(settings)
+    database.check_schema()
+    template = Query(
+        "",
+        n=length,
+        strategy=parse_strategy(strategy),
+        stated=parse_mood(mood) if mood else None,
+        explain=False,
+    )
+    started = perf_counter()
+    result = generate_playlists(
+        loaded, database, _users(users, database), template, out, report=progress
+    )
+    seconds = perf_counter() - started
+    database.dispose()
+    emit(
+        f"{result.rows} rows for {result.users} users in {seconds:.1f} s"
+        f" ({result.users / seconds:.0f} users/s), {result.resumed_parts} parts kept: {result.path}"
+    )
+
+
+def _users(choice: str, database: Database) -> list[str]:
+    if choice == "all":
+        with database.session() as session:
+            return UserRepository(session).ids()
+    try:
+        lines = Path(choice).read_text(encoding="utf-8").splitlines()
+    except (OSError, UnicodeDecodeError) as exc:
+        raise InvalidParameterError(
+            "users", f"--users {choice!r} is neither 'all' nor a readable file"
+        ) from exc
+    return [line.strip() for line in lines if line.strip()]
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the command."""
+    app.command()(playlists)

@@ -1,0 +1,72 @@
+"""``attune demo`` and ``attune serve``."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from api.cli.console import progress
+from data.artifacts import current_bundle
+from data.errors import BundleCorruptError, BundleNotFoundError
+from data.settings import Settings
+
+
+def demo(
+    rebuild: Annotated[
+        bool,
+        typer.Option(help="Embed the demo lyrics again and rebuild; needs attune[train]."),
+    ] = False,
+    serve_after: Annotated[
+        bool, typer.Option("--serve/--no-serve", help="Serve when it is built.")
+    ] = True,
+) -> None:
+    """Build the embedded demo (simulated listeners, invented songs) if needed, and serve it."""
+    settings = Settings()
+    if rebuild:
+        from nlp.config import EncoderConfig
+        from nlp.demo import demo_vectors_path, write_demo_vectors
+        from nlp.encoder import LyricEncoder
+
+        count = write_demo_vectors(demo_vectors_path(), LyricEncoder(EncoderConfig()))
+        progress(f"embedded {count} demo lyrics")
+    if rebuild or not _is_built(settings):
+        from recommender.bootstrap import install_demo_home
+
+        bundle = install_demo_home(settings, progress)
+        progress(f"published bundle {bundle.version}")
+    if serve_after:
+        _serve(settings)
+
+
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to bind.")] = None,
+    port: Annotated[int | None, typer.Option(min=1, max=65535)] = None,
+    workers: Annotated[int | None, typer.Option(min=1, max=64, help="Processes.")] = None,
+) -> None:
+    """Serve the HTTP API and the page."""
+    given = {"host": host, "port": port, "workers": workers}
+    _serve(Settings(**{k: v for k, v in given.items() if v is not None}))  # type: ignore[arg-type]
+
+
+def _is_built(settings: Settings) -> bool:
+    try:
+        current_bundle(settings.bundles)
+    except BundleNotFoundError:
+        return False
+    except BundleCorruptError as exc:
+        progress(f"{exc}; building it again")
+        return False
+    return True
+
+
+def _serve(settings: Settings) -> None:
+    from api.server import run_server
+
+    run_server(settings)
+
+
+def register(app: typer.Typer) -> None:
+    """Add these verbs to the command."""
+    app.command()(demo)
+    app.command()(serve)

@@ -1,0 +1,77 @@
+"""``POST /feedback``: what a listener did with a song, seen by the next ``/recommend``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Header, Request
+
+from api.errors import IdempotencyConflictError, UnknownSongError
+from api.params import FeedbackIn
+from api.problem import request_id
+from api.schemas import FeedbackOut
+from api.security import Caller, require
+from api.state import services
+from data.db.repositories import InteractionRepository, SongRepository
+from data.errors import InvalidParameterError
+from data.types import EventRow
+
+router = APIRouter(tags=["feedback"])
+_KEY = re.compile(r"[\x21-\x7e]{1,128}")
+
+
+@router.post("/feedback", operation_id="feedback")
+def feedback(
+    request: Request,
+    body: FeedbackIn,
+    caller: Annotated[Caller, Depends(require("feedback"))],
+    idempotency_key: Annotated[
+        str | None,
+        Header(description="sent again with the same body, the event is recorded only once"),
+    ] = None,
+) -> FeedbackOut:
+    """Record one event; a user not seen before is created."""
+    caller.check_user(body.user)
+    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
+        raise InvalidParameterError(
+            "Idempotency-Key", "Idempotency-Key must be 1 to 128 visible ASCII characters"
+        )
+    with services(request).database.session() as session:
+        if SongRepository(session).get(body.song) is None:
+            raise UnknownSongError(f"the catalogue has no song {body.song[:60]!r}")
+        interactions = InteractionRepository(session)
+        at = body.at or datetime.now(UTC)
+        added = interactions.add(
+            body.user, body.song, body.event, at, body.emotion, idempotency_key
+        )
+        if not added and idempotency_key is not None:
+            _check_same(_recorded(interactions, body.user, idempotency_key), body)
+    return FeedbackOut(
+        user=body.user,
+        song=body.song,
+        event=body.event,
+        duplicate=not added,
+        request_id=request_id(request),
+    )
+
+
+def _recorded(interactions: InteractionRepository, user: str, key: str) -> EventRow | None:
+    """Find the event a key was used for; only a repeated key comes here, so this may be slow."""
+    events = interactions.recent(user, limit=sys.maxsize)
+    return next((event for event in events if event.idempotency_key == key), None)
+
+
+def _check_same(recorded: EventRow | None, body: FeedbackIn) -> None:
+    """Refuse a key that was used for another event; a time left out agrees with any."""
+    if recorded is None:
+        return
+    before = (recorded.song_id, recorded.event, recorded.emotion)
+    same_time = body.at is None or body.at == recorded.at
+    if before != (body.song, body.event, body.emotion) or not same_time:
+        raise IdempotencyConflictError(
+            "this Idempotency-Key was used for another event of this user; use a new key for every "
+            "event"
+        )

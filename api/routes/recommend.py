@@ -1,0 +1,121 @@
+"""``GET`` and ``POST /recommend``: songs for a listener in a moment."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+import structlog
+from fastapi import APIRouter, Depends, Query, Request
+from starlette.concurrency import run_in_threadpool
+
+from api.expression import read_expression
+from api.openapi import picture_body
+from api.params import RecommendParams
+from api.problem import request_id
+from api.schemas import (
+    EmotionOut,
+    ItemOut,
+    MoodOut,
+    RecommendationOut,
+    SongOut,
+    lacks_mood,
+)
+from api.security import Caller, require
+from api.state import Popular, Services, services
+from api.uploads import UploadLimits, read_frames
+from data.db.repositories import InteractionRepository, SongRepository
+from data.types import EmotionScores, Mood, Song
+from recommender import query as ask
+from recommender.mood import parse_mood
+
+router = APIRouter(tags=["recommend"])
+_log = structlog.get_logger("attune.api")
+
+
+async def recommend(
+    request: Request,
+    params: Annotated[RecommendParams, Query()],
+    caller: Annotated[Caller, Depends(require("recommend"))],
+) -> RecommendationOut:
+    """Recommend songs that fit the listener and the moment.
+
+    The moment comes from a selfie (multipart field `selfie`, up to five frames of one moment, or
+    the raw bytes of one picture; `consent=true` is needed), from a stated `mood`, or from neither.
+    A stated mood always wins: a selfie sent beside it is not even decoded. An unknown user is a
+    cold start, not an error. `GET` and `POST` do the same; browsers, proxies and caches drop the
+    body of a `GET`, so use `POST` through those.
+    """
+    caller.check_user(params.user)
+    stated = None if params.mood is None else parse_mood(params.mood)
+    running = services(request)
+    limits = UploadLimits(running.settings.max_image_bytes, params.consent)
+    frames = await read_frames(request, limits)
+    scores = None
+    if frames and stated is None:
+        scores = await read_expression(running, frames, params.face)
+    query = _query(params, stated, scores)
+    answer, items = await run_in_threadpool(_answer, running, query)
+    return RecommendationOut(
+        user=params.user,
+        emotion=_emotion(params.mood, scores),
+        mood=MoodOut.from_target(answer.mood, params.strategy),
+        items=items,
+        fallback=answer.fallback,
+        model_version=answer.model_version,
+        notice_url=running.settings.notice_url,
+        request_id=request_id(request),
+    )
+
+
+_DOCUMENTED: dict[str, Any] = {"response_model": RecommendationOut, "openapi_extra": picture_body()}
+router.get("/recommend", operation_id="recommend", **_DOCUMENTED)(recommend)
+router.post("/recommend", operation_id="recommend_post", **_DOCUMENTED)(recommend)
+
+
+def _query(params: RecommendParams, stated: Mood | None, scores: EmotionScores | None) -> ask.Query:
+    return ask.Query(
+        user_id=params.user,
+        n=params.n,
+        offset=params.offset,
+        strategy=params.strategy,
+        emotion=scores,
+        stated=stated,
+        exclude_heard=params.exclude_heard,
+        explain=params.explain,
+    )
+
+
+def _emotion(mood: str | None, scores: EmotionScores | None) -> EmotionOut | None:
+    if mood is not None:
+        return EmotionOut.from_stated(mood)
+    return None if scores is None else EmotionOut.from_scores(scores)
+
+
+def _answer(running: Services, query: ask.Query) -> tuple[ask.Recommendation, list[ItemOut]]:
+    """Compute in a worker thread; no connection is held while the engine works."""
+    with running.database.session() as session:
+        history = InteractionRepository(session).history(query.user_id)
+    answer = running.engine.recommend(query, history, popular=_popular(running))
+    with running.database.session() as session:
+        songs = SongRepository(session).get_many([ranked.song_id for ranked in answer.songs])
+    missing = len(answer.songs) - len(songs)
+    if missing:
+        # The model may know songs that were since taken out of the catalogue.
+        _log.warning("songs_not_in_catalogue", songs=missing)
+    shown = _shown(running, songs)
+    items = [ItemOut.from_ranked(r, shown[r.song_id]) for r in answer.songs if r.song_id in shown]
+    return answer, items
+
+
+def _popular(running: Services) -> Popular:
+    def popular(n: int, exclude: Any) -> list[tuple[str, float]]:
+        with running.database.session() as session:
+            return SongRepository(session).popular(n, exclude)
+
+    return popular
+
+
+def _shown(running: Services, songs: dict[str, Song]) -> dict[str, SongOut]:
+    moodless = [song.id for song in songs.values() if lacks_mood(song)]
+    predicted = running.engine.song_moods(moodless) if moodless else {}
+    return {key: SongOut.from_song(song, predicted.get(key)) for key, song in songs.items()}

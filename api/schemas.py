@@ -1,0 +1,226 @@
+"""The JSON of answers, exactly as the contract has it. NaN becomes null."""
+
+from __future__ import annotations
+
+import math
+from typing import Annotated, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
+
+from data.moods import nearest_emotion
+from data.types import EMOTIONS, EmotionScores, Event, Song, Strategy
+from recommender.query import Fallback, MoodTarget, RankedSong, ReasonKind
+
+#: Valence and arousal.
+SongMood = tuple[float, float]
+
+
+def _no_nan(value: object) -> object:
+    return None if isinstance(value, float) and not math.isfinite(value) else value
+
+
+Number = Annotated[float | None, BeforeValidator(_no_nan)]
+
+
+class BoxOut(BaseModel):
+    """The face that was used, pixels of the upright picture."""
+
+    x: int
+    y: int
+    width: int
+    height: int
+
+
+class EmotionOut(BaseModel):
+    """The apparent expression, or the mood that was stated instead.
+
+    From a selfie every field is filled. For a stated mood ``label`` is the word that was given
+    (null for a point), ``confidence`` is 1, and there are no probabilities and no face.
+    """
+
+    label: str | None
+    probabilities: dict[str, float] | None
+    confidence: float
+    uncertain: bool
+    source: Literal["selfie", "stated", "none"]
+    faces: int
+    box: BoxOut | None
+
+    @classmethod
+    def from_scores(cls, scores: EmotionScores) -> Self:
+        """Build from what the camera path read."""
+        box = scores.box
+        return cls(
+            label=scores.label,
+            probabilities=dict(zip(EMOTIONS, map(float, scores.probabilities), strict=True)),
+            confidence=float(scores.confidence),
+            uncertain=bool(scores.uncertain),
+            source="selfie",
+            faces=scores.faces,
+            box=box and BoxOut(x=box.x, y=box.y, width=box.width, height=box.height),
+        )
+
+    @classmethod
+    def from_stated(cls, mood: str) -> Self:
+        """Build from the text of the ``mood`` parameter."""
+        word = mood.strip().lower()
+        return cls(
+            label=None if "," in word else word,
+            probabilities=None,
+            confidence=1.0,
+            uncertain=False,
+            source="stated",
+            faces=0,
+            box=None,
+        )
+
+
+class EmotionAnswer(EmotionOut):
+    """What ``POST /emotion`` answers."""
+
+    notice_url: str
+    request_id: str
+
+
+class PointOut(BaseModel):
+    """A point of the mood plane, each axis in [-1, 1]; null where unknown."""
+
+    valence: Number
+    arousal: Number
+
+
+class MoodOut(PointOut):
+    """The mood in force and where the strategy aims; nulls where no mood counts."""
+
+    strategy: Strategy
+    target: PointOut
+
+    @classmethod
+    def from_target(cls, target: MoodTarget | None, strategy: Strategy) -> Self:
+        """Build from the engine's target, or without one."""
+        if target is None:
+            nowhere = PointOut(valence=None, arousal=None)
+            return cls(valence=None, arousal=None, strategy=strategy, target=nowhere)
+        aim = PointOut(valence=target.target.valence, arousal=target.target.arousal)
+        current = target.current
+        return cls(valence=current.valence, arousal=current.arousal, strategy=strategy, target=aim)
+
+
+class SongMoodOut(PointOut):
+    """Mood of a song, stated by the catalogue or predicted from its lyrics."""
+
+    emotion: str | None
+
+
+class SongOut(BaseModel):
+    """One song."""
+
+    id: str
+    title: str
+    artist: str
+    album: str | None
+    year: int | None
+    duration_s: Number
+    links: dict[str, str]
+    mood: SongMoodOut
+
+    @classmethod
+    def from_song(cls, song: Song, predicted: SongMood | None = None) -> Self:
+        """Build from a catalogue row; ``predicted`` fills in where the row has no mood."""
+        valence, arousal, emotion = song.valence, song.arousal, song.mood_emotion
+        if lacks_mood(song) and predicted is not None:
+            valence, arousal = predicted
+        emotion = emotion or nearest_emotion(valence, arousal)
+        return cls(
+            id=song.id,
+            title=song.title,
+            artist=song.artist,
+            album=song.album,
+            year=song.year,
+            duration_s=song.duration_s,
+            links=song.links or {},
+            mood=SongMoodOut(valence=valence, arousal=arousal, emotion=emotion),
+        )
+
+
+class ReasonOut(BaseModel):
+    """One piece of evidence; ``weight`` is its share of the score, 0..1."""
+
+    kind: ReasonKind
+    weight: Number
+    text: str
+
+
+class ItemOut(BaseModel):
+    """One song of the answer, at its place of the ranking (1 is first)."""
+
+    rank: int
+    song: SongOut
+    score: Number
+    reasons: list[ReasonOut]
+
+    @classmethod
+    def from_ranked(cls, ranked: RankedSong, song: SongOut) -> Self:
+        """Join a place of the ranking with its song."""
+        reasons = [ReasonOut(kind=r.kind, weight=r.weight, text=r.text) for r in ranked.reasons]
+        return cls(rank=ranked.rank, song=song, score=ranked.score, reasons=reasons)
+
+
+class RecommendationOut(BaseModel):
+    """What ``/recommend`` answers."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    user: str
+    emotion: EmotionOut | None
+    mood: MoodOut
+    items: list[ItemOut]
+    fallback: Fallback | None
+    model_version: str | None
+    notice_url: str
+    request_id: str
+
+
+class FeedbackOut(BaseModel):
+    """The event as recorded; ``duplicate`` if this ``Idempotency-Key`` had recorded it before."""
+
+    user: str
+    song: str
+    event: Event
+    duplicate: bool
+    request_id: str
+
+
+class ReadyOut(BaseModel):
+    """A service that can answer everything."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    status: Literal["ready"]
+    model_version: str
+    database: Literal["ready"]
+    expression: Literal["ready"]
+
+
+class LiveOut(BaseModel):
+    """A process that answers."""
+
+    status: Literal["live"] = "live"
+
+
+class Problem(BaseModel):
+    """RFC 9457 problem details; ``code`` is stable, ``detail`` is for people."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    request_id: str
+    parameter: str | None = Field(None, description="the offending parameter, if there is one")
+    errors: list[dict[str, str]] | None = Field(None, description="all that is wrong, by parameter")
+
+
+def lacks_mood(song: Song) -> bool:
+    """Tell whether the catalogue row of ``song`` has no mood."""
+    return math.isnan(song.valence) or math.isnan(song.arousal)

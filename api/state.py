@@ -1,0 +1,75 @@
+"""What the routes work with: built once in the lifespan, read from the application's state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+from starlette.requests import Request
+
+from api.inference import InferenceGate
+from api.schemas import SongMood
+from data.db.session import Database
+from data.settings import Settings
+from data.types import EmotionScores, UserHistory
+from recommender.query import Query, Recommendation
+
+#: The most listened songs: (how many, which not) -> (song id, score).
+Popular = Callable[[int, Collection[str]], list[tuple[str, float]]]
+
+
+class Reader(Protocol):
+    """Reads the apparent expression from the frames of one moment."""
+
+    def read(
+        self, frames: Sequence[bytes], face: Literal["largest", "only"] = "largest"
+    ) -> EmotionScores:
+        """Return the averaged scores; raises the errors of ``vision.errors``."""
+        ...
+
+
+class RecommendationEngine(Protocol):
+    """The recommender as the service sees it; ``recommender.bootstrap.Engine`` is one."""
+
+    @property
+    def reader(self) -> Reader | None:
+        """The expression reader, or None if no network is loaded."""
+        ...
+
+    @property
+    def version(self) -> str | None:
+        """Version of the bundle in force, or None without one."""
+        ...
+
+    @property
+    def catalogue(self) -> str:
+        """``demo`` if the model was trained on simulated listeners."""
+        ...
+
+    def recommend(
+        self, query: Query, history: UserHistory, popular: Popular | None = None
+    ) -> Recommendation:
+        """Answer one query."""
+        ...
+
+    def song_moods(self, song_ids: Collection[str], /) -> Mapping[str, SongMood]:
+        """Return the moods of the songs the model knows."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Services:
+    """Everything a route may need."""
+
+    settings: Settings
+    database: Database
+    engine: RecommendationEngine
+    gate: InferenceGate
+
+
+def services(request: Request) -> Services:
+    """Return the running application's services."""
+    found = request.app.state.services
+    assert isinstance(found, Services)
+    return found

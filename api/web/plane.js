@@ -1,0 +1,120 @@
+// The mood plane of an answer: where you are, where the songs aim, and every song as a dot.
+import { byId, el, svg } from "./dom.js";
+import { describe, isKnown, moodColour } from "./moods.js";
+
+const SIDE = 320;
+const x = (mood) => (SIDE / 2) * (1 + 0.92 * mood.valence);
+const y = (mood) => (SIDE / 2) * (1 - 0.92 * mood.arousal);
+
+function dot(item, light) {
+  const { song, rank } = item;
+  const circle = svg("circle", { class: "dot", r: 6, cx: x(song.mood), cy: y(song.mood) });
+  circle.style.setProperty("--dot", moodColour(song.mood));
+  const on = () => light(item, true);
+  const off = () => light(item, false);
+  return svg(
+    "a",
+    {
+      href: `#song-${rank}`,
+      class: "dot-link",
+      "data-song": song.id,
+      tabindex: -1,
+      "aria-label": `${rank}. ${song.title} by ${song.artist}, ${describe(song.mood)}`,
+      onpointerenter: on,
+      onpointerleave: off,
+      onfocus: on,
+      onblur: off,
+      onclick: (event) => {
+        event.preventDefault();
+        byId(`song-${rank}`)?.focus();
+      },
+    },
+    svg("circle", { class: "dot-reach", r: 13, cx: x(song.mood), cy: y(song.mood) }),
+    circle,
+  );
+}
+
+// One tab stop for all dots; the arrow keys walk through them in the order of the list.
+function walk(links) {
+  if (links[0]) links[0].setAttribute("tabindex", 0);
+  const step = { ArrowRight: 1, ArrowDown: 1, ArrowLeft: -1, ArrowUp: -1 };
+  return (event) => {
+    const here = links.indexOf(event.target);
+    if (!step[event.key] || here < 0) return;
+    event.preventDefault();
+    const present = links.filter((link) => link.isConnected);
+    const next = present[(present.indexOf(event.target) + step[event.key] + present.length) % present.length];
+    links.forEach((link) => link.setAttribute("tabindex", link === next ? 0 : -1));
+    next.focus();
+  };
+}
+
+function marks(mood) {
+  if (!isKnown(mood)) return [];
+  const target = isKnown(mood.target) ? mood.target : mood;
+  const apart = Math.hypot(target.valence - mood.valence, target.arousal - mood.arousal) > 0.08;
+  return [
+    svg("path", { class: "aim-line", d: `M0 ${y(target)}H${SIDE}M${x(target)} 0V${SIDE}` }),
+    apart && svg("path", { class: "way-line", d: `M${x(mood)} ${y(mood)}L${x(target)} ${y(target)}` }),
+    svg("circle", { class: "you", r: 11, cx: x(mood), cy: y(mood) }),
+    apart && svg("circle", { class: "aim", r: 5, cx: x(target), cy: y(target) }),
+  ];
+}
+
+function told(mood) {
+  if (!isKnown(mood)) return "No mood was used for this list. The dots are its songs.";
+  const target = isKnown(mood.target) ? mood.target : mood;
+  return `The ring is you (${describe(mood)}). The songs aim at the crossing lines (${describe(target)}).`;
+}
+
+/** Draw the plane into `host`; `light(item, on)` is called while a dot is pointed at or focused. */
+export function drawPlane(host, answer, light) {
+  const placed = answer.items.filter((item) => isKnown(item.song.mood));
+  const links = placed.map((item) => dot(item, light));
+  const label = svg("text", { class: "dot-label", "aria-hidden": true });
+  const picture = svg(
+    "svg",
+    {
+      viewBox: `0 0 ${SIDE} ${SIDE}`,
+      class: "plane",
+      role: "group",
+      "aria-label": "Songs in the mood plane; left to right from unpleasant to pleasant, upwards more energy",
+      onkeydown: walk(links),
+    },
+    ...marks(answer.mood),
+    ...links,
+    label,
+  );
+  host.replaceChildren(
+    el("h3", { id: "plane-title" }, "Where the songs are"),
+    el(
+      "div",
+      { class: "plane-field still" },
+      el("span", { class: "axis top" }, "more energy"),
+      el("span", { class: "axis bottom" }, "less energy"),
+      el("span", { class: "axis left" }, "unpleasant"),
+      el("span", { class: "axis right" }, "pleasant"),
+      picture,
+    ),
+    el("p", { class: "hint" }, told(answer.mood)),
+  );
+}
+
+/** Light up (or dim) the dot of a song and show its name beside it. */
+export function lightDot(host, item, on) {
+  const link = host.querySelector(`[data-song="${CSS.escape(item.song.id)}"]`);
+  const label = host.querySelector(".dot-label");
+  if (!link || !label) return;
+  link.classList.toggle("lit", on);
+  if (on) link.parentNode.insertBefore(link, label);
+  label.textContent = on ? `${item.rank}  ${shorten(item.song.title)}` : "";
+  const right = item.song.mood.valence > 0;
+  label.setAttribute("x", x(item.song.mood) + (right ? -14 : 14));
+  label.setAttribute("y", y(item.song.mood) + 5);
+  label.setAttribute("text-anchor", right ? "end" : "start");
+}
+
+const shorten = (title) => (title.length > 18 ? `${title.slice(0, 17)}…` : title);
+
+/** Take the dot of a song out of the plane. */
+export const dropDot = (host, id) => host.querySelector(`[data-song="${CSS.escape(id)}"]`)?.remove();

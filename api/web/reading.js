@@ -1,0 +1,169 @@
+// What was read from the picture or what the listener said, and the way to correct it.
+import { el, svg } from "./dom.js";
+import { EMOTIONS, describe, isKnown, moodColour } from "./moods.js";
+import { MoodPad } from "./moodpad.js";
+
+const NAMES = {
+  angry: "angry",
+  disgust: "disgusted",
+  fear: "afraid",
+  happy: "happy",
+  sad: "sad",
+  surprise: "surprised",
+  neutral: "neutral",
+};
+const percent = (p) => (p > 0 && p < 0.005 ? "<1%" : `${Math.round(100 * p)}%`);
+const name = (label) => NAMES[label] ?? label;
+
+function bar(label, probability, top) {
+  const fill = el("span", { class: "bar-fill" });
+  fill.style.width = `${100 * probability}%`;
+  return el(
+    "tr",
+    { class: top ? "top" : null },
+    el("th", { scope: "row" }, name(label)),
+    el("td", { class: "bar", "aria-hidden": true }, fill),
+    el("td", { class: "share" }, percent(probability)),
+  );
+}
+
+function chart(emotion) {
+  const ranked = EMOTIONS.map((label) => [label, emotion.probabilities[label] ?? 0]).sort(
+    (a, b) => b[1] - a[1],
+  );
+  return el(
+    "table",
+    { class: "chart" },
+    el("caption", {}, "Probability of each apparent expression"),
+    el(
+      "thead",
+      { class: "visually-hidden" },
+      el(
+        "tr",
+        {},
+        el("th", { scope: "col" }, "Expression"),
+        el("td", { "aria-hidden": true }),
+        el("th", { scope: "col" }, "Probability"),
+      ),
+    ),
+    el("tbody", {}, ...ranked.map(([label, p], i) => bar(label, p, i === 0))),
+  );
+}
+
+// The picture with a frame around the face that was read: "which face was used?"
+function portrait(emotion, still) {
+  if (!still?.width) return null;
+  const box = emotion.box;
+  const others = emotion.faces > 1 ? `The largest of ${emotion.faces} faces was read (framed).` : null;
+  return el(
+    "figure",
+    { class: "portrait" },
+    el(
+      "div",
+      { class: "portrait-frame" },
+      el("img", { src: still.url, alt: "The picture that was read" }),
+      box &&
+        svg(
+          "svg",
+          { viewBox: `0 0 ${still.width} ${still.height}`, "aria-hidden": true },
+          svg("rect", { x: box.x, y: box.y, width: box.width, height: box.height, rx: box.width / 12 }),
+        ),
+    ),
+    others && el("figcaption", {}, others),
+  );
+}
+
+function verdict(emotion) {
+  const ranked = Object.entries(emotion.probabilities).sort((a, b) => b[1] - a[1]);
+  if (emotion.uncertain) {
+    const [first, second] = ranked;
+    return [
+      el("p", { class: "verdict" }, "Not sure"),
+      el(
+        "p",
+        {},
+        `Your expression could be read in more than one way: ${name(first[0])} (${percent(first[1])}) or ${name(second[0])} (${percent(second[1])}). So it counts for little in this list.`,
+      ),
+    ];
+  }
+  return [
+    el("p", { class: "verdict" }, "You look ", el("strong", {}, name(emotion.label))),
+    el(
+      "p",
+      {},
+      `Apparent expression, ${percent(emotion.confidence)} confident. A face shows only part of a mood.`,
+    ),
+  ];
+}
+
+function stated(mood) {
+  const swatch = el("span", { class: "swatch", "aria-hidden": true });
+  swatch.style.setProperty("--dot", moodColour(mood));
+  const [word, rest] = describe(mood).split(": ");
+  return [
+    el("p", { class: "verdict" }, swatch, "You said ", el("strong", {}, word)),
+    el("p", {}, `That is ${rest}. Your own word counts in full and beats any picture.`),
+  ];
+}
+
+function correction(mood, label, onmood) {
+  const host = el("div");
+  const panel = el("div", { class: "correction", id: "correction", hidden: true }, host);
+  const opener = el(
+    "button",
+    { type: "button", class: "plain", "aria-expanded": "false", "aria-controls": "correction" },
+    label,
+  );
+  let pad;
+  opener.addEventListener("click", () => {
+    panel.hidden = !panel.hidden;
+    opener.setAttribute("aria-expanded", String(!panel.hidden));
+    if (panel.hidden) return;
+    pad ??= new MoodPad(host, { name: "correct" });
+    if (isKnown(mood)) pad.set(mood);
+    pad.knob.focus();
+  });
+  panel.append(
+    el("button", { type: "button", class: "primary", onclick: () => onmood(pad.mood) }, "This is how I feel"),
+  );
+  return [opener, panel];
+}
+
+/**
+ * Draw the card.
+ * @param {HTMLElement} host
+ * @param {object} answer - of /recommend.
+ * @param {object|null} still - {url, width, height} of the picture, while this tab holds it.
+ * @param {(mood) => void} onmood - called with the mood the listener states instead.
+ */
+export function drawReading(host, answer, still, onmood) {
+  const { emotion, mood } = answer;
+  const looked = emotion?.source === "selfie";
+  const said = !looked && isKnown(mood) && emotion?.source !== "none";
+  const title = looked ? "What the picture shows" : "Your mood";
+  const off = mood?.strategy === "off";
+  const aside = off
+    ? "These songs follow your taste alone. Choose another strategy above to let a mood count."
+    : "These songs follow your taste alone.";
+  const body = looked
+    ? [portrait(emotion, still), ...verdict(emotion), chart(emotion), off && el("p", {}, aside)]
+    : said
+      ? stated(mood)
+      : [el("p", { class: "verdict" }, "Mood left out"), el("p", {}, aside)];
+  const label = looked ? "Not how I feel?" : said ? "Change my mood" : "Tell my mood";
+  host.replaceChildren(
+    ...[
+      el("h3", { id: "reading-title" }, title),
+      ...body,
+      ...(off ? [] : correction(mood, label, onmood)),
+      looked &&
+        answer.notice_url &&
+        el(
+          "p",
+          { class: "hint" },
+          "Read once, not stored. ",
+          el("a", { href: answer.notice_url }, "How this works"),
+        ),
+    ].filter(Boolean),
+  );
+}

@@ -1,0 +1,156 @@
+"""Bundles: the unit of deployment. Written whole, verified before use, never overwritten.
+
+Layout::
+
+    <root>/<version>/manifest.json     component configs, metrics, seed, sha256 of every file
+    <root>/<version>/<files>           ONNX networks, npz arrays (no pickle anywhere)
+    <root>/current                     text file naming the version in force
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from data.errors import ArtifactError, BundleCorruptError, BundleNotFoundError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True, slots=True)
+class Bundle:
+    """A verified bundle on disk."""
+
+    path: Path
+    manifest: dict[str, Any]
+
+    @property
+    def version(self) -> str:
+        """The folder's name, which is the bundle's identity."""
+        return str(self.manifest["version"])
+
+    def file(self, name: str) -> Path:
+        """Return the path of one of the bundle's files.
+
+        Raises:
+            BundleCorruptError: if the manifest does not list it.
+        """
+        if name not in self.manifest["files"]:
+            raise BundleCorruptError(f"bundle {self.version} has no file {name!r}")
+        return self.path / name
+
+    def has(self, name: str) -> bool:
+        """Tell whether the bundle holds ``name``."""
+        return name in self.manifest["files"]
+
+
+def file_sha256(path: Path) -> str:
+    """Return the hex SHA-256 of a file's bytes."""
+    with path.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
+
+
+def publish_bundle(
+    root: Path, files: Mapping[str, Path], manifest: Mapping[str, Any], *, activate: bool = True
+) -> Bundle:
+    """Copy ``files`` into a new bundle, fsync, rename into place and switch ``current``.
+
+    Args:
+        root: folder of all bundles; made if absent.
+        files: name in the bundle -> source path.
+        manifest: what to record beside hashes and version; JSON values only.
+        activate: switch ``current`` to the new bundle.
+    """
+    hashes = {name: file_sha256(path) for name, path in sorted(files.items())}
+    digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:8]
+    version = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{digest}"
+    root.mkdir(parents=True, exist_ok=True)
+    partial = root / f".partial-{uuid.uuid4().hex}"
+    partial.mkdir()
+    try:
+        for name, source in files.items():
+            shutil.copyfile(source, partial / name)
+            _fsync(partial / name)
+        full = {**manifest, "format": FORMAT, "version": version, "files": hashes}
+        (partial / "manifest.json").write_text(json.dumps(full, indent=1), encoding="utf-8")
+        _fsync(partial / "manifest.json")
+        _fsync(partial)
+        partial.rename(root / version)
+        _fsync(root)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+    if activate:
+        activate_bundle(root, version)
+    return open_bundle(root / version)
+
+
+def activate_bundle(root: Path, version: str) -> None:
+    """Make ``version`` the bundle in force, atomically.
+
+    Raises:
+        BundleNotFoundError: if there is no such bundle.
+    """
+    if not (root / version / "manifest.json").exists():
+        raise BundleNotFoundError(f"no bundle {version!r} under {root}")
+    partial = root / f".current-{uuid.uuid4().hex}"
+    partial.write_text(version, encoding="utf-8")
+    _fsync(partial)
+    os.replace(partial, root / "current")
+
+
+def open_bundle(path: Path) -> Bundle:
+    """Read and verify the bundle at ``path``.
+
+    Raises:
+        BundleNotFoundError: if there is no manifest.
+        BundleCorruptError: if a file is missing, changed, or of an unknown format.
+    """
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+    except FileNotFoundError as exc:
+        raise BundleNotFoundError(f"no bundle at {path}") from exc
+    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
+        raise BundleCorruptError(f"{path}/manifest.json is not readable JSON") from exc
+    if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
+        raise BundleCorruptError(f"{path} has not bundle format {FORMAT}; publish it again")
+    for name, expected in manifest["files"].items():
+        file = path / name
+        if Path(name).name != name or not file.is_file():
+            raise BundleCorruptError(f"bundle {path.name} lacks its file {name!r}")
+        if file_sha256(file) != expected:
+            raise BundleCorruptError(f"{name!r} of bundle {path.name} was changed; publish again")
+    return Bundle(path, manifest)
+
+
+def current_bundle(root: Path) -> Bundle:
+    """Open the bundle in force.
+
+    Raises:
+        BundleNotFoundError: if none was published; run ``attune publish`` or ``attune demo``.
+        BundleCorruptError: if it does not verify.
+    """
+    try:
+        version = (root / "current").read_text(encoding="utf-8").strip()
+    except FileNotFoundError as exc:
+        raise BundleNotFoundError(
+            f"no bundle is published under {root}: run `attune publish RUN...` or `attune demo`"
+        ) from exc
+    if not version or Path(version).name != version:
+        raise ArtifactError(f"{root}/current names no bundle: {version!r}")
+    return open_bundle(root / version)
+
+
+def _fsync(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)

@@ -1,0 +1,1 @@
+"""The database: tables, sessions and repositories. The only place that imports SQLAlchemy."""

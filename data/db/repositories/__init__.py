@@ -1,0 +1,21 @@
+"""Repositories: the only place that writes queries. Each takes a session and never commits."""
+
+from data.db.repositories.bundles import BundleRepository
+from data.db.repositories.emotions import EmotionRepository
+from data.db.repositories.interactions import InteractionRepository
+from data.db.repositories.keys import ApiKeyInfo, ApiKeyRepository
+from data.db.repositories.playlists import PlaylistRepository, SavedPlaylist
+from data.db.repositories.songs import SongRepository
+from data.db.repositories.users import UserRepository
+
+__all__ = [
+    "ApiKeyInfo",
+    "ApiKeyRepository",
+    "BundleRepository",
+    "EmotionRepository",
+    "InteractionRepository",
+    "PlaylistRepository",
+    "SavedPlaylist",
+    "SongRepository",
+    "UserRepository",
+]

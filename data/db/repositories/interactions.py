@@ -1,0 +1,179 @@
+"""Events: adding them, one user's history, and the whole table as arrays."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy.orm import Session
+
+from data.db.base import insert_for
+from data.db.models import Interaction, SongRow, User
+from data.db.repositories.song_writing import song_keys
+from data.db.repositories.users import UserRepository
+from data.errors import InvalidParameterError
+from data.interactions import Interactions
+from data.types import EVENT_WEIGHTS, Event, EventRow, UserHistory
+
+#: Longer idempotency keys are stored as their SHA-256: an index entry has a largest size.
+KEY_LENGTH = 200
+
+
+def _pair_columns() -> tuple[Any, Any]:
+    """Return SQL for (weight, disliked) of the events of one user with one song."""
+    strength = case(*((Interaction.event == e, w) for e, w in EVENT_WEIGHTS.items()), else_=0.0)
+    refused = func.max(case((Interaction.event == "dislike", Interaction.at)))
+    praised = func.max(case((Interaction.event.in_(("like", "save")), Interaction.at)))
+    disliked = and_(refused.is_not(None), or_(praised.is_(None), refused >= praised))
+    return case((disliked, 0.0), else_=func.sum(strength * Interaction.count)), disliked
+
+
+_WEIGHT, _DISLIKED = _pair_columns()
+
+
+class InteractionRepository:
+    """Events of users with songs; append-only."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def add(
+        self,
+        user_id: str,
+        song_id: str,
+        event: Event,
+        at: datetime,
+        emotion: str | None = None,
+        idempotency_key: str | None = None,
+    ) -> bool:
+        """Add one event; the user is made if new.
+
+        Returns:
+            False if this user already sent ``idempotency_key``; nothing is stored then.
+
+        Raises:
+            InvalidParameterError: if the song is not in the catalogue.
+        """
+        row = EventRow(user_id, song_id, event, at, emotion, 1, idempotency_key)
+        return self.add_many([row]) == 1
+
+    def add_many(self, rows: Sequence[EventRow]) -> int:
+        """Add events; return how many were new by their idempotency keys.
+
+        Raises:
+            InvalidParameterError: if a song is not in the catalogue; nothing is added then.
+        """
+        if not rows:
+            return 0
+        songs = song_keys(self._session, {row.song_id for row in rows})
+        for row in rows:
+            if row.song_id not in songs:
+                raise InvalidParameterError("song", f"no song {row.song_id!r} in the catalogue")
+        users = UserRepository(self._session).ensure_many({row.user_id for row in rows})
+        insert = insert_for(self._session, Interaction.__table__)  # type: ignore[arg-type]
+        values = [_values(row, users[row.user_id], songs[row.song_id]) for row in rows]
+        # RETURNING, because psycopg does not count the rows of many inserts.
+        new = insert.on_conflict_do_nothing(index_elements=["user_id", "idempotency_key"])
+        return len(self._session.execute(new.returning(Interaction.id), values).all())
+
+    def history(self, user_id: str) -> UserHistory:
+        """Return what the user did, read fresh; unknown users have an empty history."""
+        key = self._session.scalar(select(User.id).where(User.external_id == user_id))
+        if key is None:
+            return UserHistory(user_id)
+        query = (
+            select(SongRow.external_id, _WEIGHT, _DISLIKED)
+            .join(Interaction, Interaction.song_id == SongRow.id)
+            .where(Interaction.user_id == key)
+            .group_by(SongRow.id, SongRow.external_id)
+            .order_by(func.min(Interaction.at), func.min(Interaction.id))
+        )
+        rows = self._session.execute(query).all()
+        return UserHistory(
+            user_id,
+            known=True,
+            song_ids=tuple(song for song, _, _ in rows),
+            weights=tuple(float(weight) for _, weight, _ in rows),
+            disliked=frozenset(song for song, _, disliked in rows if disliked),
+        )
+
+    def iter_events(self, block: int = 5000) -> Iterator[list[EventRow]]:
+        """Yield every event in the order it was added, at most ``block`` at a time."""
+        columns = (
+            Interaction.id, User.external_id, SongRow.external_id, Interaction.event,
+            Interaction.at, Interaction.emotion, Interaction.count, Interaction.idempotency_key,
+        )  # fmt: skip
+        query = select(*columns).join(User, User.id == Interaction.user_id)
+        query = query.join(SongRow, SongRow.id == Interaction.song_id)
+        last = 0
+        while True:
+            after = query.where(Interaction.id > last).order_by(Interaction.id).limit(block)
+            rows = self._session.execute(after).all()
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield [EventRow(*row[1:]) for row in rows]
+
+    def recent(self, user_id: str, limit: int = 100) -> list[EventRow]:
+        """Return the user's latest events, newest first."""
+        query = (
+            select(
+                SongRow.external_id, Interaction.event, Interaction.at, Interaction.emotion,
+                Interaction.count, Interaction.idempotency_key,
+            )
+            .join(SongRow, SongRow.id == Interaction.song_id)
+            .join(User, User.id == Interaction.user_id)
+            .where(User.external_id == user_id)
+            .order_by(Interaction.at.desc(), Interaction.id.desc())
+            .limit(limit)
+        )  # fmt: skip
+        return [EventRow(user_id, *row) for row in self._session.execute(query)]
+
+    def count(self) -> int:
+        """Return the number of events."""
+        return self._session.scalar(select(func.count()).select_from(Interaction)) or 0
+
+    def table(self) -> Interactions:
+        """Return all pairs as arrays; users and items in the order of their external ids."""
+        query = select(
+            Interaction.user_id, Interaction.song_id, _WEIGHT, func.max(Interaction.at)
+        ).group_by(Interaction.user_id, Interaction.song_id)
+        rows = self._session.execute(query).all()
+        names = select(User.external_id, User.id), select(SongRow.external_id, SongRow.id)
+        user_ids, user = self._numbered(names[0], [row[0] for row in rows])
+        item_ids, item = self._numbered(names[1], [row[1] for row in rows])
+        order = np.lexsort((item, user))
+        return Interactions(
+            user_ids,
+            item_ids,
+            user[order],
+            item[order],
+            np.array([row[2] for row in rows], dtype=np.float32)[order],
+            np.array([row[3].timestamp() for row in rows], dtype=np.float64)[order],
+        )
+
+    def _numbered(self, names: Any, keys: list[int]) -> tuple[tuple[str, ...], Any]:
+        """Replace internal ``keys`` by places in the sorted external ids that occur."""
+        present = set(keys)
+        named = sorted((name, key) for name, key in self._session.execute(names) if key in present)
+        place = {key: number for number, (_, key) in enumerate(named)}
+        return tuple(n for n, _ in named), np.array([place[k] for k in keys], dtype=np.int64)
+
+
+def _values(row: EventRow, user: int, song: int) -> dict[str, Any]:
+    key = row.idempotency_key
+    if key is not None and len(key) > KEY_LENGTH:
+        key = hashlib.sha256(key.encode()).hexdigest()
+    return {
+        "user_id": user,
+        "song_id": song,
+        "event": row.event,
+        "at": row.at,
+        "emotion": row.emotion,
+        "count": row.count,
+        "idempotency_key": key,
+    }

@@ -1,0 +1,244 @@
+"""Reading the catalogue; writing it is in :mod:`data.db.repositories.song_writing`."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from typing import Any
+
+from sqlalchemy import Select, case, func, null, or_, select, update
+from sqlalchemy.orm import Session
+
+from data.db.base import chunks
+from data.db.models import Artist, Interaction, Lyrics, SongRow
+from data.db.repositories.song_writing import insert_missing, song_keys, upsert_songs
+from data.text import fold
+from data.types import Song, SongInput
+
+NAN = float("nan")
+#: The columns of a :class:`data.types.Song`, after the internal key.
+_COLUMNS = (
+    SongRow.id, SongRow.external_id, SongRow.title, Artist.name, SongRow.album, SongRow.year,
+    SongRow.duration_s, SongRow.genre, SongRow.tags, SongRow.language, SongRow.links,
+    SongRow.valence, SongRow.arousal, SongRow.mood_emotion,
+)  # fmt: skip
+
+
+def _catalogue() -> Select[*tuple[Any, ...]]:
+    return select(*_COLUMNS).join(Artist, Artist.id == SongRow.artist_id)
+
+
+def _song(row: Sequence[Any]) -> Song:
+    _, external_id, title, artist, album, year, duration_s, genre, tags, language, links, *mood = (
+        row
+    )
+    valence, arousal, emotion = mood
+    return Song(
+        external_id,
+        title,
+        artist,
+        album,
+        year,
+        duration_s,
+        genre,
+        tuple(tags or ()),
+        language,
+        links,
+        NAN if valence is None else valence,
+        NAN if arousal is None else arousal,
+        emotion,
+    )
+
+
+class SongRepository:
+    """Songs by their external ids."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def get(self, external_id: str) -> Song | None:
+        """Return one song, or None."""
+        row = self._session.execute(
+            _catalogue().where(SongRow.external_id == external_id)
+        ).one_or_none()
+        return None if row is None else _song(row)
+
+    def get_many(self, ids: Collection[str]) -> dict[str, Song]:
+        """Return the songs of ``ids`` that exist, by id."""
+        found: dict[str, Song] = {}
+        for part in chunks(sorted(set(ids))):
+            query = _catalogue().where(SongRow.external_id.in_(part))
+            found.update((row[1], _song(row)) for row in self._session.execute(query))
+        return found
+
+    def count(self) -> int:
+        """Return the number of songs."""
+        return self._session.scalar(select(func.count()).select_from(SongRow)) or 0
+
+    def iter_catalogue(self, block: int = 5000) -> Iterator[list[Song]]:
+        """Yield every song in the order it was added, at most ``block`` at a time."""
+        last = 0
+        while True:
+            query = _catalogue().where(SongRow.id > last).order_by(SongRow.id).limit(block)
+            rows = self._session.execute(query).all()
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield [_song(row) for row in rows]
+
+    def iter_lyrics(self, block: int = 1000) -> Iterator[list[tuple[str, str, str | None]]]:
+        """Yield (song id, lyrics, language) of every song that has lyrics."""
+        last = 0
+        while True:
+            query = (
+                select(SongRow.id, SongRow.external_id, Lyrics.text, SongRow.language)
+                .join(Lyrics, Lyrics.song_id == SongRow.id)
+                .where(SongRow.id > last)
+                .order_by(SongRow.id)
+                .limit(block)
+            )
+            rows = self._session.execute(query).all()
+            if not rows:
+                return
+            last = rows[-1][0]
+            yield [(external_id, text, language) for _, external_id, text, language in rows]
+
+    def lyrics(self, external_id: str) -> str | None:
+        """Return one song's lyrics, or None."""
+        query = select(Lyrics.text).join(SongRow, SongRow.id == Lyrics.song_id)
+        return self._session.scalar(query.where(SongRow.external_id == external_id))
+
+    def search(
+        self,
+        text: str | None = None,
+        *,
+        artist: str | None = None,
+        genre: str | None = None,
+        language: str | None = None,
+        year_from: int | None = None,
+        year_to: int | None = None,
+        after: str | None = None,
+        limit: int = 20,
+    ) -> tuple[list[Song], str | None]:
+        """Return songs that match every given condition, and the cursor of the next page.
+
+        Args:
+            text: every word must occur in artist, title or album, whatever case or accents.
+            artist: exact name.
+            genre: exact genre, whatever case.
+            language: exact code.
+            year_from: first year, included.
+            year_to: last year, included.
+            after: cursor of the previous page; None for the first. A foreign one gives no songs.
+            limit: at most so many songs.
+        """
+        query = _catalogue().order_by(SongRow.id).limit(limit + 1)
+        for word in fold(text).split() if text else ():
+            query = query.where(SongRow.search.contains(word, autoescape=True))
+        exact = ((Artist.name, artist), (SongRow.language, language))
+        for column, value in exact:
+            query = query if value is None else query.where(column == value)
+        if genre is not None:
+            query = query.where(func.lower(SongRow.genre) == genre.lower())
+        if year_from is not None:
+            query = query.where(SongRow.year >= year_from)
+        if year_to is not None:
+            query = query.where(SongRow.year <= year_to)
+        if after is not None:
+            # A cursor is an internal key: at most 2^31, or PostgreSQL refuses the comparison.
+            known = after.isascii() and after.isdecimal() and len(after) < 10
+            query = query.where(SongRow.id > int(after) if known else null())
+        rows = self._session.execute(query).all()
+        more = str(rows[limit - 1][0]) if len(rows) > limit else None
+        return [_song(row) for row in rows[:limit]], more
+
+    def popular(self, n: int, exclude: Collection[str] = ()) -> list[tuple[str, float]]:
+        """Return the ``n`` songs with most listeners, as (id, listeners), best first.
+
+        Skips and dislikes do not count. Songs nobody listened to follow, oldest first, so that
+        an empty history still gives ``n`` songs where the catalogue has them.
+        """
+        barred = set(exclude)
+        listeners = func.count(Interaction.user_id.distinct())
+        heard = (
+            select(SongRow.external_id, listeners)
+            .join(Interaction, Interaction.song_id == SongRow.id)
+            .where(Interaction.event.not_in(("skip", "dislike")))
+            .group_by(SongRow.id, SongRow.external_id)
+            .order_by(listeners.desc(), SongRow.id)
+            .limit(n + len(barred))
+        )
+        best = {song: float(score) for song, score in self._session.execute(heard)}
+        if len(best) < n + len(barred):
+            rest = select(SongRow.external_id).order_by(SongRow.id)
+            rest = rest.limit(n + len(barred) + len(best))
+            best = {**dict.fromkeys(self._session.scalars(rest), 0.0), **best}
+            best = dict(sorted(best.items(), key=lambda pair: -pair[1]))
+        return [pair for pair in best.items() if pair[0] not in barred][:n]
+
+    def upsert_many(self, rows: Sequence[SongInput]) -> int:
+        """Add or update songs; see :func:`data.db.repositories.song_writing.upsert_songs`."""
+        return upsert_songs(self._session, rows)
+
+    def add_missing(self, rows: Sequence[SongInput]) -> int:
+        """Add the songs whose id is not there yet, leave the others alone; return how many."""
+        return insert_missing(self._session, rows)
+
+    def known_ids(self, ids: Collection[str]) -> set[str]:
+        """Return those of ``ids`` that are in the catalogue."""
+        return set(song_keys(self._session, ids))
+
+    def ids_of_keys(self, keys: Collection[str]) -> dict[str, str]:
+        """Return song key -> external id of the song first added under it."""
+        found: dict[str, str] = {}
+        for part in chunks(sorted(set(keys))):
+            query = select(SongRow.key, SongRow.external_id).where(SongRow.key.in_(part))
+            for key, external_id in self._session.execute(query.order_by(SongRow.id)):
+                found.setdefault(key, external_id)
+        return found
+
+    def update_moods(self, moods: Mapping[str, tuple[float, float, str | None]]) -> int:
+        """Store predicted (valence, arousal, emotion); stated valence and arousal stay.
+
+        NaN clears a prediction. Returns the number of songs found.
+        """
+        found = 0
+        for part in chunks(sorted(moods)):
+            query = select(SongRow.external_id, SongRow.id).where(SongRow.external_id.in_(part))
+            values = [_mood_values(key, moods[song]) for song, key in self._session.execute(query)]
+            found += len(values)
+            if values:
+                self._session.execute(_MOOD_UPDATE, values)
+        return found
+
+
+def _mood_values(key: int, mood: tuple[float, float, str | None]) -> dict[str, Any]:
+    # numpy scalars are no values a driver knows, and NaN is no value a range check takes.
+    valence, arousal = (None if v != v else float(v) for v in mood[:2])  # noqa: PLR0124
+    return {"key_": key, "valence_": valence, "arousal_": arousal, "emotion_": mood[2]}
+
+
+def _mood_update() -> Any:
+    from sqlalchemy import Float, String, bindparam
+
+    table = SongRow.__table__
+    stated = SongRow.mood_source == "stated"
+    new = {n: bindparam(f"{n}_", type_=Float(53)) for n in ("valence", "arousal")}
+    return (
+        update(table)  # type: ignore[arg-type]
+        .where(SongRow.id == bindparam("key_"))
+        .values(
+            valence=case((stated, SongRow.valence), else_=new["valence"]),
+            arousal=case((stated, SongRow.arousal), else_=new["arousal"]),
+            mood_emotion=bindparam("emotion_", type_=String()),
+            mood_source=case(
+                (
+                    or_(stated, new["valence"].is_not(null())),
+                    func.coalesce(SongRow.mood_source, "predicted"),
+                ),
+                else_=null(),
+            ),
+        )
+    )
+
+
+_MOOD_UPDATE = _mood_update()

@@ -1,0 +1,126 @@
+"""Users: made when first seen, exported and erased on request."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from data.db.base import chunks, insert_for
+from data.db.models import ApiKey, EmotionLog, Interaction, Playlist, SongRow, User, utc_now
+
+
+class UserRepository:
+    """Users by the ids their callers use."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def ensure(self, external_id: str) -> User:
+        """Return the user, made if new; safe when two requests do so at once."""
+        self.ensure_many([external_id])
+        return self._session.scalars(select(User).where(User.external_id == external_id)).one()
+
+    def ensure_many(self, external_ids: Collection[str]) -> dict[str, int]:
+        """Return external id -> internal key, making the users that are new."""
+        ordered = sorted(set(external_ids))
+        known = self._keys(ordered)
+        missing = [name for name in ordered if name not in known]
+        if missing:
+            insert = insert_for(self._session, User.__table__)  # type: ignore[arg-type]
+            now = utc_now()
+            self._session.execute(
+                insert.on_conflict_do_nothing(index_elements=["external_id"]),
+                [{"external_id": name, "created_at": now} for name in missing],
+            )
+            known.update(self._keys(missing))
+        return known
+
+    def exists(self, external_id: str) -> bool:
+        """Tell whether the user was ever seen."""
+        return bool(self._keys([external_id]))
+
+    def ids(self) -> list[str]:
+        """Return the external ids of all users, sorted."""
+        return sorted(self._session.scalars(select(User.external_id)))
+
+    def count(self) -> int:
+        """Return the number of users."""
+        return self._session.scalar(select(func.count()).select_from(User)) or 0
+
+    def erase(self, external_id: str) -> bool:
+        """Delete the user and every row about them, keys bound to them included.
+
+        Returns:
+            False if there was no such user.
+        """
+        self._session.execute(delete(ApiKey).where(ApiKey.user == external_id))
+        gone = delete(User).where(User.external_id == external_id)
+        return self._session.connection().execute(gone).rowcount > 0
+
+    def export(self, external_id: str) -> dict[str, Any]:
+        """Return everything stored about the user, as JSON values; empty lists if unknown."""
+        user = self._session.scalar(select(User).where(User.external_id == external_id))
+        keys = select(ApiKey).where(ApiKey.user == external_id)
+        return {
+            "user": external_id,
+            "known": user is not None,
+            "created_at": None if user is None else user.created_at.isoformat(),
+            "interactions": [] if user is None else self._interactions(user.id),
+            "emotions": [] if user is None else self._emotions(user.id),
+            "playlists": [] if user is None else self._playlists(user.id),
+            "api_keys": [{"id": k.id, "name": k.name} for k in self._session.scalars(keys)],
+        }
+
+    def _keys(self, external_ids: Collection[str]) -> dict[str, int]:
+        found: dict[str, int] = {}
+        for part in chunks(list(external_ids)):
+            query = select(User.external_id, User.id).where(User.external_id.in_(part))
+            found.update((name, key) for name, key in self._session.execute(query))
+        return found
+
+    def _interactions(self, key: int) -> list[dict[str, Any]]:
+        query = (
+            select(Interaction, SongRow.external_id)
+            .join(SongRow, SongRow.id == Interaction.song_id)
+            .where(Interaction.user_id == key)
+            .order_by(Interaction.at, Interaction.id)
+        )
+        return [
+            {
+                "song": song,
+                "event": row.event,
+                "count": row.count,
+                "at": row.at.isoformat(),
+                "emotion": row.emotion,
+            }
+            for row, song in self._session.execute(query)
+        ]
+
+    def _emotions(self, key: int) -> list[dict[str, Any]]:
+        query = select(EmotionLog).where(EmotionLog.user_id == key).order_by(EmotionLog.id)
+        return [
+            {
+                "label": row.label,
+                "confidence": row.confidence,
+                "source": row.source,
+                "at": row.at.isoformat(),
+                "expires_at": row.expires_at.isoformat(),
+            }
+            for row in self._session.scalars(query)
+        ]
+
+    def _playlists(self, key: int) -> list[dict[str, Any]]:
+        query = select(Playlist).where(Playlist.user_id == key).order_by(Playlist.created_at)
+        return [
+            {
+                "id": row.id,
+                "name": row.name,
+                "songs": row.song_ids,
+                "details": row.details,
+                "created_at": row.created_at.isoformat(),
+            }
+            for row in self._session.scalars(query)
+        ]

@@ -1,0 +1,6 @@
+"""Ingest: files of songs and listens into the database, resumable, nothing lost."""
+
+from data.ingest.report import IngestReport
+from data.ingest.runs import ingest_feedback, ingest_listens, ingest_songs
+
+__all__ = ["IngestReport", "ingest_feedback", "ingest_listens", "ingest_songs"]

@@ -1,0 +1,1 @@
+"""Lyrics to embeddings to mood: cleaning, encoder, vector store, reduction, mood head."""

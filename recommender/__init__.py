@@ -1,0 +1,1 @@
+"""Layer 2: from a listener, a moment and a catalogue to songs in order."""

@@ -1,0 +1,166 @@
+"""Playlists for many users at once, through the pipeline that answers requests.
+
+Users are worked through in blocks; each block is one Parquet part, written beside its place and
+renamed, so a killed run goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+from data.db.repositories import InteractionRepository, SongRepository
+from data.db.session import Database
+from data.errors import ConfigError
+from data.types import Song
+from recommender.engine import Engine
+from recommender.query import Query, Recommendation
+
+Report = Callable[[str], None]
+BLOCK = 200
+
+
+@dataclass(frozen=True, slots=True)
+class BatchResult:
+    """What a batch wrote."""
+
+    users: int
+    rows: int
+    resumed_parts: int
+    path: Path
+
+
+def generate_playlists(
+    engine: Engine,
+    database: Database,
+    users: Sequence[str],
+    template: Query,
+    out: Path,
+    *,
+    report: Report = lambda line: None,
+    block: int = BLOCK,
+) -> BatchResult:
+    """Write one ranked list per user.
+
+    Args:
+        users: user ids; unknown ones get the cold-start list, as in a request.
+        template: the query asked for every user; its ``user_id`` is replaced.
+        out: ``NAME.parquet`` for one file, else a folder of parts.
+        report: called with one line per block.
+
+    Raises:
+        ConfigError: if ``out`` holds the parts of another batch.
+    """
+    single = out.suffix == ".parquet"
+    folder = out.with_name(f".{out.name}.parts") if single else out
+    _claim(folder, users, template, engine)
+    resumed = rows = 0
+    blocks = [users[i : i + block] for i in range(0, len(users), block)]
+    for number, part_users in enumerate(blocks):
+        part = folder / f"part-{number:05d}.parquet"
+        if part.exists():
+            resumed += 1
+        else:
+            _write_part(part, list(_rows(engine, database, part_users, template)))
+        rows += _count(part)
+        report(f"{min((number + 1) * block, len(users))}/{len(users)} users")
+    if single:
+        _join(folder, len(blocks), out)
+    return BatchResult(len(users), rows, resumed, out)
+
+
+def recommend_for(engine: Engine, database: Database, query: Query) -> Recommendation:
+    """Answer one query from the database's history: what a request and a batch both do."""
+    with database.session() as session:
+        history = InteractionRepository(session).history(query.user_id)
+        return engine.recommend(query, history, SongRepository(session).popular)
+
+
+def _rows(
+    engine: Engine, database: Database, users: Sequence[str], template: Query
+) -> Iterator[dict[str, object]]:
+    answers = [recommend_for(engine, database, replace(template, user_id=u)) for u in users]
+    with database.session() as session:
+        wanted = {s.song_id for a in answers for s in a.songs}
+        songs = SongRepository(session).get_many(sorted(wanted))
+    for answer in answers:
+        for ranked in answer.songs:
+            song: Song | None = songs.get(ranked.song_id)
+            yield {
+                "user": answer.user_id,
+                "rank": ranked.rank,
+                "song": ranked.song_id,
+                "title": song.title if song else None,
+                "artist": song.artist if song else None,
+                "score": ranked.score,
+                "fallback": answer.fallback,
+                "model_version": answer.model_version,
+            }
+
+
+def _claim(folder: Path, users: Sequence[str], template: Query, engine: Engine) -> None:
+    """Write, or compare with, the description of the batch that the folder belongs to."""
+    description = {
+        "query": asdict(template),
+        "model_version": engine.version,
+        "users": len(users),
+        "users_sha256": hashlib.sha256("\n".join(users).encode()).hexdigest(),
+    }
+    text = json.dumps(description, indent=1, sort_keys=True)
+    manifest = folder / "batch.json"
+    if manifest.exists():
+        if manifest.read_text(encoding="utf-8") != text:
+            raise ConfigError(
+                f"{folder} holds a batch of other users, settings or model: "
+                "choose another --out, or delete it"
+            )
+        return
+    if folder.exists() and any(folder.iterdir()):
+        raise ConfigError(f"{folder} is not empty and holds no batch: choose another --out")
+    folder.mkdir(parents=True, exist_ok=True)
+    manifest.write_text(text, encoding="utf-8")
+
+
+def _write_part(path: Path, rows: list[dict[str, object]]) -> None:
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    schema = pa.schema(
+        [
+            ("user", pa.string()), ("rank", pa.int32()), ("song", pa.string()),
+            ("title", pa.string()), ("artist", pa.string()), ("score", pa.float32()),
+            ("fallback", pa.string()), ("model_version", pa.string()),
+        ]
+    )  # fmt: skip
+    partial = path.with_name(f"partial-{path.name}")
+    pq.write_table(pa.Table.from_pylist(rows, schema=schema), partial)
+    os.replace(partial, path)
+
+
+def _count(path: Path) -> int:
+    import pyarrow.parquet as pq
+
+    return int(pq.read_metadata(path).num_rows)
+
+
+def _join(folder: Path, parts: int, out: Path) -> None:
+    import shutil
+
+    import pyarrow.parquet as pq
+
+    partial = out.with_name(f"partial-{out.name}")
+    names = [folder / f"part-{i:05d}.parquet" for i in range(parts)]
+    if names:
+        with pq.ParquetWriter(partial, pq.read_schema(names[0])) as writer:
+            for name in names:
+                writer.write_table(pq.read_table(name))
+    else:
+        _write_part(out, [])
+        shutil.rmtree(folder)
+        return
+    os.replace(partial, out)
+    shutil.rmtree(folder)

@@ -1,0 +1,1 @@
+"""Sources that score the whole catalogue and put songs forward."""

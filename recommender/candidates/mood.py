@@ -1,0 +1,48 @@
+"""Mood: how close a song is to the target in the valence-arousal plane."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.types import FloatArray
+from recommender.query import ReasonKind
+from recommender.stages import Arrays, Context
+
+#: Longest distance between two points of the square [-1, 1] x [-1, 1].
+_DIAGONAL = float(2 * np.sqrt(2))
+
+
+class MoodScorer:
+    """Scores a song by its distance to the target: 1 at the target, 0 at the far corner."""
+
+    kind: ReasonKind = "mood"
+
+    def __init__(self, moods: FloatArray) -> None:
+        self._moods = moods
+
+    @property
+    def is_fitted(self) -> bool:
+        """True when at least one song has a mood."""
+        return bool(np.isfinite(self._moods).all(axis=1).any())
+
+    def __call__(self, context: Context) -> FloatArray:
+        """Return float32 (songs,) in [0, 1]; NaN without a target or for songs without a mood."""
+        if context.target is None:
+            return np.full(len(self._moods), np.nan, dtype=np.float32)
+        aim = context.target.target
+        offset = self._moods - np.array([aim.valence, aim.arousal], dtype=np.float32)
+        return np.asarray(1 - np.linalg.norm(offset, axis=1) / _DIAGONAL, dtype=np.float32)
+
+    def influences(self, context: Context, song: int) -> FloatArray | None:  # noqa: ARG002
+        """No song of a history speaks for a mood."""
+        return None
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Nothing: moods are part of the catalogue."""
+        return {}
+
+    @classmethod
+    def from_arrays(cls, config: None, arrays: Arrays) -> MoodScorer:  # noqa: ARG003
+        """Rebuild from the catalogue's moods."""
+        return cls(arrays["moods"].astype(np.float32))

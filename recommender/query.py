@@ -1,0 +1,83 @@
+"""What is asked of the recommender and what it answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+from data.types import EmotionScores, Mood, Strategy
+
+ReasonKind = Literal["collaborative", "content", "mood", "popular", "fresh"]
+Fallback = Literal["cold_user", "no_model", "no_history"]
+
+
+@dataclass(frozen=True, slots=True)
+class Query:
+    """One question: songs for this user in this moment.
+
+    Attributes:
+        user_id: the caller's id of the user.
+        n: how many songs, 1..100.
+        offset: how many of the ranking to pass over first.
+        strategy: what to do with the mood.
+        emotion: apparent expression from a selfie, or None.
+        stated: mood the user stated; beats ``emotion``.
+        exclude_heard: leave out every song with an event. Disliked songs are always left out.
+        explain: fill in reasons.
+    """
+
+    user_id: str
+    n: int = 20
+    offset: int = 0
+    strategy: Strategy = "match"
+    emotion: EmotionScores | None = None
+    stated: Mood | None = None
+    exclude_heard: bool = True
+    explain: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class MoodTarget:
+    """Where in the mood plane to aim.
+
+    Attributes:
+        current: the mood read or stated.
+        target: where the strategy aims from there.
+        confidence: 0..1, scales how much the mood counts; 1 for a stated mood.
+    """
+
+    current: Mood
+    target: Mood
+    strategy: Strategy
+    confidence: float
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One piece of evidence that moved a song up; ``weight`` is its share of the score, 0..1."""
+
+    kind: ReasonKind
+    weight: float
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
+class RankedSong:
+    """One song of the answer."""
+
+    rank: int
+    song_id: str
+    score: float
+    reasons: tuple[Reason, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """The answer. ``fallback`` says which documented fallback was taken, if any."""
+
+    user_id: str
+    songs: tuple[RankedSong, ...]
+    mood: MoodTarget | None = None
+    fallback: Fallback | None = None
+    model_version: str | None = None
+    timings_ms: dict[str, float] = field(default_factory=dict)

@@ -1,0 +1,1 @@
+"""From the best-scored songs to a list a person enjoys."""

@@ -1,0 +1,1 @@
+"""Scoring of candidates by all the evidence there is."""

@@ -1,0 +1,105 @@
+"""The interfaces between stages. A stage is frozen config + call; NaN means "cannot score"."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from data.types import FloatArray, IntArray
+from recommender.query import MoodTarget, ReasonKind
+
+Arrays = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """One listener in one moment, in positions of the catalogue.
+
+    Attributes:
+        songs: int64 (h,) liked or played songs that the model knows, oldest first.
+        weights: float32 (h,) their positive strengths.
+        target: the mood to aim at, or None.
+    """
+
+    songs: IntArray
+    weights: FloatArray
+    target: MoodTarget | None = None
+
+
+class Scorer(Protocol):
+    """Gives every song of the catalogue a score for one context."""
+
+    kind: ReasonKind
+
+    def __call__(self, context: Context) -> FloatArray:
+        """Return float32 (songs,), NaN for songs (or contexts) it cannot score."""
+        ...
+
+    def influences(self, context: Context, song: int) -> FloatArray | None:
+        """Return float32 (h,): how much each song of the history speaks for ``song``."""
+        ...
+
+    def arrays(self) -> dict[str, NDArray[np.generic]]:
+        """Return what must be stored to rebuild the stage."""
+        ...
+
+
+class LearnedScorer(Scorer, Protocol):
+    """A scorer that learns from interactions or content."""
+
+    @property
+    def is_fitted(self) -> bool:
+        """Tell whether it can score."""
+        ...
+
+    @classmethod
+    def from_arrays(cls, config: Any, arrays: Arrays) -> Self:
+        """Rebuild from :meth:`arrays`."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class ItemList:
+    """Candidates with scores and the evidence behind them: the one currency between stages.
+
+    Attributes:
+        songs: int64 (c,) positions in the catalogue, no position twice.
+        scores: float32 (c,).
+        evidence: per reason kind, float32 (c,) what that part added to the score.
+    """
+
+    songs: IntArray
+    scores: FloatArray
+    evidence: Mapping[ReasonKind, FloatArray]
+
+    def __len__(self) -> int:
+        return len(self.songs)
+
+    def take(self, index: IntArray) -> ItemList:
+        """Return the rows of ``index``, in its order."""
+        return ItemList(
+            self.songs[index],
+            self.scores[index],
+            {k: v[index] for k, v in self.evidence.items()},
+        )
+
+
+def top_positions(scores: FloatArray, n: int) -> IntArray:
+    """Return the positions of the ``n`` highest finite scores, best first, ties by position.
+
+    Args:
+        scores: float32 (songs,); NaN and -inf are never returned.
+    """
+    keys = np.where(np.isfinite(scores), scores, -np.inf)
+    if n < len(keys):
+        # Everything at or above the n-th value takes part, so that ties are cut by position.
+        threshold = np.partition(keys, len(keys) - n)[len(keys) - n]
+        pool = np.flatnonzero((keys >= threshold) & (keys > -np.inf))
+    else:
+        pool = np.flatnonzero(keys > -np.inf)
+    order = np.argsort(-keys[pool], kind="stable")[:n]
+    return pool[order].astype(np.int64)

@@ -1,0 +1,64 @@
+"""A service over a fake engine and a SQLite database of three songs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+from api.app import create_app
+from data.db.repositories import SongRepository
+from data.db.session import Database
+from data.settings import Settings
+from data.types import SongInput
+from tests.api.fakes import FakeEngine
+
+SONGS = (
+    SongInput("s1", "First", "Ada", album="One", year=2001, duration_s=200.5,
+              links={"site": "https://example.org/1"}, valence=0.5, arousal=0.25),
+    SongInput("s2", "Second", "Bo"),
+    SongInput("s3", "Third", "Cy"),
+)  # fmt: skip
+
+Start = Callable[..., TestClient]
+
+
+@pytest.fixture
+def database(tmp_path: Path) -> Iterator[Database]:
+    opened = Database(f"sqlite:///{(tmp_path / 'test.db').as_posix()}", busy_timeout_s=0.05)
+    opened.upgrade()
+    with opened.session() as session:
+        SongRepository(session).upsert_many(SONGS)
+    yield opened
+    opened.dispose()
+
+
+@pytest.fixture
+def engine() -> FakeEngine:
+    return FakeEngine()
+
+
+@pytest.fixture
+def start(database: Database, engine: FakeEngine, tmp_path: Path) -> Iterator[Start]:
+    """Start a service with other settings; it stops with the test."""
+    with ExitStack() as stack:
+
+        def started(**settings: Any) -> TestClient:
+            app: FastAPI = create_app(
+                Settings(home=tmp_path, _env_file=None, **settings),  # type: ignore[call-arg]
+                engine=engine,
+                database=database,
+            )
+            return stack.enter_context(TestClient(app, raise_server_exceptions=True))
+
+        yield started
+
+
+@pytest.fixture
+def client(start: Start) -> TestClient:
+    return start()

@@ -1,0 +1,92 @@
+"""A scriptable engine and reader: no model, no network, real answers."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+from api.schemas import SongMood
+from api.state import Popular
+from data.types import EmotionScores, FaceBox, UserHistory
+from recommender.config import MoodConfig
+from recommender.mood import mood_target
+from recommender.query import Query, RankedSong, Reason, Recommendation
+from vision.config import ImageLimits
+from vision.images import decode_image
+
+NAN = float("nan")
+HAPPY = EmotionScores(
+    (0.02, 0.0, 0.02, 0.8, 0.05, 0.06, 0.05), 0.8, False, 1, FaceBox(10, 12, 40, 40)
+)
+
+
+@dataclass
+class DecodingReader:
+    """Decodes as the real reader does, finds the face that the script says."""
+
+    limits: ImageLimits = field(default_factory=ImageLimits)
+    error: Exception | None = None
+    shapes: list[tuple[int, ...]] = field(default_factory=list)
+    faces_asked: list[str] = field(default_factory=list)
+
+    def read(
+        self, frames: Sequence[bytes], face: Literal["largest", "only"] = "largest"
+    ) -> EmotionScores:
+        self.faces_asked.append(face)
+        self.shapes += [decode_image(frame, self.limits).shape for frame in frames]
+        if self.error is not None:
+            raise self.error
+        return HAPPY
+
+
+class BlockingReader:
+    """Holds its slot until released."""
+
+    def __init__(self) -> None:
+        self.entered = threading.Event()
+        self.release = threading.Event()
+
+    def read(
+        self, frames: Sequence[bytes], face: Literal["largest", "only"] = "largest"
+    ) -> EmotionScores:
+        self.entered.set()
+        assert self.release.wait(30)
+        return HAPPY
+
+
+@dataclass
+class FakeEngine:
+    """Ranks the songs it was given in order, less those that were heard or disliked."""
+
+    songs: tuple[str, ...] = ("s1", "s2", "s3", "ghost")
+    reader: DecodingReader | BlockingReader | None = field(default_factory=DecodingReader)
+    version: str | None = "20260102T030405000000-0a1b2c3d"
+    catalogue: str = "own"
+    queries: list[Query] = field(default_factory=list)
+    error: Exception | None = None
+    use_popular: bool = False
+
+    def recommend(
+        self, query: Query, history: UserHistory, popular: Popular | None = None
+    ) -> Recommendation:
+        self.queries.append(query)
+        if self.error is not None:
+            raise self.error
+        banned = set(history.song_ids) if query.exclude_heard else history.disliked
+        ids = [song for song in self.songs if song not in banned]
+        if self.use_popular and popular is not None:
+            ids = [song for song, _ in popular(query.n, banned)]
+        page = list(enumerate(ids, start=1))[query.offset : query.offset + query.n]
+        reasons = (Reason("content", NAN, "Because of its words"),) if query.explain else ()
+        return Recommendation(
+            query.user_id,
+            tuple(RankedSong(rank, song, 1.0 / rank, reasons) for rank, song in page),
+            mood_target(query, MoodConfig()),
+            None if history.known else "cold_user",
+            self.version,
+        )
+
+    def song_moods(self, song_ids: Collection[str], /) -> Mapping[str, SongMood]:
+        return {song: (-0.5, -0.25) for song in song_ids if song == "s2"}

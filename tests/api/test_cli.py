@@ -1,0 +1,200 @@
+"""The command ``attune``: output, exit status and errors, on the demo and on small files."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+
+from api.cli.app import run
+from data.settings import Settings
+from recommender.batch import recommend_for
+from recommender.bootstrap import build_database, build_engine
+from recommender.mood import parse_mood
+from recommender.query import Query
+
+Attune = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def attune(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> Attune:
+    """Run the command in an empty home; returns exit status, stdout, stderr."""
+    monkeypatch.setenv("ATTUNE_HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("ATTUNE_DATABASE_URL", raising=False)
+
+    def call(*words: object) -> tuple[int, str, str]:
+        monkeypatch.setattr("sys.argv", ["attune", *map(str, words)])
+        with pytest.raises(SystemExit) as stop:
+            run()
+        captured = capsys.readouterr()
+        code = stop.value.code
+        return (code if isinstance(code, int) else int(code is not None)), *captured
+
+    return call
+
+
+@pytest.fixture
+def demo_home(demo_settings: Settings, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
+    """A copy of the demo's home, in force for the command."""
+    home = tmp_path / "demo"
+    shutil.copytree(demo_settings.home, home)
+    monkeypatch.setenv("ATTUNE_HOME", str(home))
+    return home
+
+
+def test_help_names_every_verb_of_the_contract(attune: Attune) -> None:
+    code, out, _ = attune("--help")
+    assert code == 0
+    for verb in (
+        "demo", "serve", "ingest", "train", "publish", "evaluate", "recommend", "emotion",
+        "playlists", "db", "keys", "users", "bench",
+    ):  # fmt: skip
+        assert f" {verb} " in out
+
+
+def test_wrong_usage_is_exit_two(attune: Attune) -> None:
+    assert attune("ingest", "sounds", "x.csv")[0] == 2
+    assert attune("recommend", "u", "-n", "0")[0] == 2
+
+
+def test_an_error_is_one_line_that_says_what_to_do(attune: Attune) -> None:
+    code, out, err = attune("train", "recommender", "--config", "nowhere.toml")
+    assert (code, out) == (1, "")
+    assert err.strip() == "error: no configuration file at nowhere.toml"
+    code, _, err = attune("recommend", "u")
+    assert code == 1
+    assert "attune db upgrade" in err
+
+
+def test_ingest_train_publish_recommend_playlists(
+    attune: Attune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    songs = ["id,title,artist,genre,year"]
+    songs += [f"s{i},Title {i},Artist {i % 5},g{i % 2},20{i % 20:02d}" for i in range(30)]
+    songs.append("s99,,Nobody,g0,2000")
+    (tmp_path / "songs.csv").write_text("\n".join(songs))
+    listens = [
+        {"listener": f"u{u}", "song": f"s{i}"} for u in range(12) for i in range(u % 2, 30, 2)
+        if (u + i) % 5
+    ]  # fmt: skip
+    (tmp_path / "l.jsonl").write_text("\n".join(map(json.dumps, listens)))
+
+    code, out, _ = attune("ingest", "songs", tmp_path / "songs.csv", "--json")
+    report = json.loads(out)
+    assert code == 0
+    assert (report["read"], report["written"], report["rejected"]) == (31, 30, 1)
+    reject = json.loads(Path(report["rejects"]).read_text().splitlines()[0])
+    assert reject["line"] == 32
+    code, out, _ = attune("ingest", "listens", tmp_path / "l.jsonl", "--column", "user=listener")
+    assert code == 0
+    assert f"{len(listens)} rows read, {len(listens)} written" in out
+
+    # Before anything is published the database's popular songs answer.
+    code, out, _ = attune("recommend", "u0", "--json", "-n", 3)
+    assert json.loads(out)["fallback"] == "no_model"
+
+    config = tmp_path / "c.toml"
+    config.write_text("seed = 3\ntrials = 1\ncutoff = 5\n[pipeline.content]\nlyrics_size = 8\n")
+    code, out, _ = attune("train", "recommender", "--config", config, "--out", tmp_path / "run")
+    assert code == 0
+    assert attune("train", "recommender", "--config", config, "--out", tmp_path / "run")[0] == 1
+    code, version, _ = attune("publish", tmp_path / "run")
+    assert code == 0
+    code, out, _ = attune("recommend", "u0", "--json", "-n", 5)
+    answer = json.loads(out)
+    assert answer["fallback"] is None
+    assert answer["model_version"] == version.strip()
+    heard = {x["song"] for x in listens if x["listener"] == "u0"}
+    assert not heard & {i["song"] for i in answer["items"]}
+
+    code, out, _ = attune(
+        "evaluate", "recommender", "--config", config, "--out", tmp_path / "report"
+    )
+    assert code == 0
+    assert "| hybrid |" in Path(out.strip()).read_text()
+
+    (tmp_path / "users.txt").write_text("u0\nu1\nstranger\n")
+    target = tmp_path / "lists.parquet"
+    code, out, _ = attune(
+        "playlists", "--users", tmp_path / "users.txt", "--mood", "calm", "--length", 4,
+        "--out", target,
+    )  # fmt: skip
+    assert code == 0
+    assert "12 rows for 3 users" in out
+    assert set(pq.read_table(target)["user"].to_pylist()) == {"u0", "u1", "stranger"}
+
+
+def test_playlists_equal_recommend_on_the_demo(
+    attune: Attune, demo_home: Path, tmp_path: Path
+) -> None:
+    target = tmp_path / "all.parquet"
+    assert attune("playlists", "--mood", "sad", "--strategy", "lift", "--out", target)[0] == 0
+    rows = pq.read_table(target).to_pylist()
+    settings = Settings(home=demo_home, _env_file=None)
+    engine, database = build_engine(settings), build_database(settings)
+    users = sorted({r["user"] for r in rows})
+    assert len(users) >= 300
+    for user in users[::40]:
+        query = Query(user, stated=parse_mood("sad"), strategy="lift")
+        single = recommend_for(engine, database, query)
+        assert [r["song"] for r in rows if r["user"] == user] == [s.song_id for s in single.songs]
+    database.dispose()
+
+
+def test_keys_and_users(attune: Attune, demo_home: Path) -> None:
+    key = attune("keys", "create", "shop", "--scope", "recommend")[1].strip()
+    assert key.startswith("att_")
+    listed = json.loads(attune("keys", "list")[1])
+    assert (listed["name"], listed["scopes"], listed["active"]) == ("shop", ["recommend"], True)
+    assert key not in json.dumps(listed)
+    assert attune("keys", "revoke", listed["id"])[0] == 0
+    assert json.loads(attune("keys", "list")[1])["active"] is False
+    assert attune("keys", "revoke", listed["id"])[0] == 1
+
+    settings = Settings(home=demo_home, _env_file=None)
+    database = build_database(settings)
+    with database.session() as session:
+        from data.db.repositories import UserRepository
+
+        user = UserRepository(session).ids()[0]
+    database.dispose()
+    assert user in attune("users", "export", user)[1]
+    assert attune("users", "erase", user)[0] == 0
+    assert attune("users", "export", user)[0] == 1
+    assert json.loads(attune("recommend", user, "--json")[1])["fallback"] == "cold_user"
+
+
+def test_emotion_of_files_that_are_no_faces(attune: Attune, tmp_path: Path) -> None:
+    (tmp_path / "note.jpg").write_text("not a picture")
+    code, out, _ = attune("emotion", tmp_path / "note.jpg", tmp_path / "gone.png", "--json")
+    rows = [json.loads(line) for line in out.splitlines()]
+    assert code == 1
+    assert [r["error"] for r in rows] == ["unsupported_image", "unreadable_file"]
+    assert all(r["label"] is None for r in rows)
+
+
+@pytest.mark.shared
+def test_emotion_of_a_photo(attune: Attune, shared: Path) -> None:
+    photos = shared / "datasets" / "photos"
+    code, out, _ = attune("emotion", photos / "happy.jpg", "--json")
+    row = json.loads(out)
+    assert code == 0
+    assert row["label"] == "happy"
+    assert sum(row["probabilities"].values()) == pytest.approx(1, abs=1e-5)
+    assert row["faces"] == 1
+    assert attune("emotion", photos / "no_face_1.jpg", "--json")[0] == 1
+
+
+@pytest.mark.shared
+def test_recommend_with_a_selfie(attune: Attune, demo_home: Path, shared: Path) -> None:
+    photo = shared / "datasets" / "photos" / "happy.jpg"
+    code, out, _ = attune("recommend", "ada-007", "--selfie", photo)
+    assert code == 0
+    assert out.startswith("apparent expression: happy")
+    assert len(out.splitlines()) >= 21

@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from data.artifacts import activate_bundle, current_bundle, open_bundle, publish_bundle
+from data.errors import ArtifactError, BundleCorruptError, BundleNotFoundError
+
+
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, Path]:
+    (tmp_path / "net.onnx").write_bytes(b"network")
+    (tmp_path / "card.json").write_text("{}")
+    return {"net.onnx": tmp_path / "net.onnx", "card.json": tmp_path / "card.json"}
+
+
+def test_a_published_bundle_opens_and_is_current(tmp_path: Path, files: dict[str, Path]) -> None:
+    root = tmp_path / "bundles"
+    made = publish_bundle(root, files, {"seed": 7})
+    found = current_bundle(root)
+    assert found == made == open_bundle(root / made.version)
+    assert found.manifest["seed"] == 7
+    assert found.file("net.onnx").read_bytes() == b"network"
+    assert found.has("card.json")
+    assert not found.has("nothing")
+    with pytest.raises(BundleCorruptError, match="nothing"):
+        found.file("nothing")
+    # Nothing half-made is left behind.
+    assert {p.name for p in root.iterdir()} == {made.version, "current"}
+
+
+def test_publishing_again_leaves_the_first_alone(tmp_path: Path, files: dict[str, Path]) -> None:
+    root = tmp_path / "bundles"
+    first = publish_bundle(root, files, {})
+    second = publish_bundle(root, files, {})
+    assert first.version != second.version
+    assert current_bundle(root).version == second.version
+    activate_bundle(root, first.version)
+    assert current_bundle(root) == first
+    third = publish_bundle(root, files, {}, activate=False)
+    assert current_bundle(root) == first != third
+
+
+@pytest.mark.parametrize("harm", ["change", "lose", "escape", "format", "garble"])
+def test_a_harmed_bundle_is_refused(tmp_path: Path, files: dict[str, Path], harm: str) -> None:
+    made = publish_bundle(tmp_path / "bundles", files, {})
+    manifest_path = made.path / "manifest.json"
+    manifest = json.loads(manifest_path.read_text())
+    if harm == "change":
+        (made.path / "net.onnx").write_bytes(b"networq")
+    elif harm == "lose":
+        (made.path / "net.onnx").unlink()
+    elif harm == "garble":
+        manifest_path.write_text("{")
+    else:
+        if harm == "escape":
+            manifest["files"]["../../net.onnx"] = manifest["files"]["net.onnx"]
+        else:
+            manifest["format"] = 99
+        manifest_path.write_text(json.dumps(manifest))
+    with pytest.raises(BundleCorruptError):
+        current_bundle(tmp_path / "bundles")
+
+
+def test_a_failed_copy_leaves_no_trace(tmp_path: Path, files: dict[str, Path]) -> None:
+    root = tmp_path / "bundles"
+    first = publish_bundle(root, files, {})
+    with pytest.raises(TypeError):
+        publish_bundle(root, files, {"not": object()})
+    assert current_bundle(root) == first
+    assert {p.name for p in root.iterdir()} == {first.version, "current"}
+
+
+def test_what_is_not_there_is_told(tmp_path: Path) -> None:
+    with pytest.raises(BundleNotFoundError, match="attune publish"):
+        current_bundle(tmp_path)
+    with pytest.raises(BundleNotFoundError):
+        open_bundle(tmp_path / "x")
+    with pytest.raises(BundleNotFoundError):
+        activate_bundle(tmp_path, "x")
+    for name in ("", "../elsewhere"):
+        (tmp_path / "current").write_text(name)
+        with pytest.raises(ArtifactError, match="names no bundle"):
+            current_bundle(tmp_path)

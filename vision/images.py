@@ -1,0 +1,171 @@
+"""Selfie bytes -> upright RGB pixels, within limits that are checked before anything is decoded.
+
+The format is told by the first bytes, never by a file name or a content type. Nothing is written
+to disk.
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Literal, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, JpegImagePlugin, PngImagePlugin, WebPImagePlugin
+
+from vision.config import ImageLimits
+from vision.errors import ImageTooLargeError, UnreadableImageError, UnsupportedImageError
+
+Format: TypeAlias = Literal["jpeg", "png", "webp"]
+RgbArray: TypeAlias = NDArray[np.uint8]
+
+_ORIENTATION = 0x0112
+#: EXIF orientation -> the transposition that turns the picture upright (Exif 2.32, 4.6.4).
+_UPRIGHT = {
+    2: Image.Transpose.FLIP_LEFT_RIGHT,
+    3: Image.Transpose.ROTATE_180,
+    4: Image.Transpose.FLIP_TOP_BOTTOM,
+    5: Image.Transpose.TRANSPOSE,
+    6: Image.Transpose.ROTATE_270,
+    7: Image.Transpose.TRANSVERSE,
+    8: Image.Transpose.ROTATE_90,
+}
+#: What Pillow's readers raise on broken bytes, depending on where the break is.
+_BROKEN = (
+    OSError,
+    SyntaxError,
+    ValueError,
+    TypeError,
+    IndexError,
+    KeyError,
+    EOFError,
+    struct.error,
+)
+#: The readers are used directly: ``Image.open`` would guess among 40 formats and warn about large
+#: pictures before our own limit is looked at.
+_READERS: dict[Format, Callable[[io.BytesIO], Image.Image]] = {
+    "jpeg": JpegImagePlugin.JpegImageFile,
+    "png": PngImagePlugin.PngImageFile,
+    "webp": WebPImagePlugin.WebPImageFile,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Photo:
+    """A decoded picture.
+
+    Attributes:
+        pixels: uint8 (H, W, 3) RGB, upright, longest side within ``ImageLimits.longest_side``.
+        scale: upright pixels of the original per pixel of ``pixels``, >= 1.
+    """
+
+    pixels: RgbArray
+    scale: float
+
+
+def sniff_format(data: bytes) -> Format | None:
+    """Return the format that the first bytes belong to, or None if Attune does not take it."""
+    if data.startswith(b"\xff\xd8\xff"):
+        return "jpeg"
+    if data.startswith(b"\x89PNG\r\n\x1a\n"):
+        return "png"
+    if data[:4] == b"RIFF" and data[8:12] == b"WEBP":
+        return "webp"
+    return None
+
+
+def decode_image(data: bytes, limits: ImageLimits) -> RgbArray:
+    """Return upright RGB pixels, uint8 (H, W, 3); see :func:`decode_photo`."""
+    return decode_photo(data, limits).pixels
+
+
+def decode_photo(data: bytes, limits: ImageLimits) -> Photo:
+    """Decode one JPEG, PNG or WebP picture.
+
+    The EXIF turn is applied, transparency is laid on white, 16-bit grays are scaled to 8 bits, and
+    of an animation the first frame is taken. Pictures with a side above ``limits.longest_side``
+    come back reduced; large JPEGs are decoded at reduced size at once.
+
+    Raises:
+        ImageTooLargeError: if there are too many bytes or pixels.
+        UnsupportedImageError: if the bytes are of no format taken.
+        UnreadableImageError: if the picture is broken or cut off.
+    """
+    if len(data) > limits.max_bytes:
+        raise ImageTooLargeError(
+            f"the picture has {len(data)} bytes, allowed are {limits.max_bytes}: send a smaller one"
+        )
+    kind = sniff_format(data)
+    if kind is None:
+        raise UnsupportedImageError("the picture is not JPEG, PNG or WebP: send one of these")
+    try:
+        _check_pixels(_webp_size(data) if kind == "webp" else None, limits)
+        with _READERS[kind](io.BytesIO(data)) as picture:
+            _check_pixels(picture.size, limits)
+            return _upright_rgb(picture, limits.longest_side)
+    except _BROKEN as exc:
+        raise UnreadableImageError(
+            f"the {kind} picture is broken or cut off: send it again"
+        ) from exc
+
+
+def _check_pixels(size: tuple[int, int] | None, limits: ImageLimits) -> None:
+    if size is not None and size[0] * size[1] > limits.max_pixels:
+        raise ImageTooLargeError(
+            f"the picture is {size[0]} x {size[1]}, the limit is {limits.max_pixels} pixels: "
+            "send a smaller one"
+        )
+
+
+def _webp_size(data: bytes) -> tuple[int, int]:
+    """Read a WebP canvas size from its header (RFC 9649, 2.5-2.7).
+
+    Pillow's reader allocates the whole canvas on opening, so the size must be known before.
+    """
+    head = data[12:30]
+    if head[:4] == b"VP8X":
+        return (
+            1 + int.from_bytes(head[12:15], "little"),
+            1 + int.from_bytes(head[15:18], "little"),
+        )
+    if head[:4] == b"VP8L":
+        bits = int.from_bytes(head[9:13], "little")
+        return (bits & 0x3FFF) + 1, (bits >> 14 & 0x3FFF) + 1
+    width, height = struct.unpack("<HH", head[14:18])
+    return width & 0x3FFF, height & 0x3FFF
+
+
+def _upright_rgb(picture: Image.Image, longest: int) -> Photo:
+    width = picture.width
+    picture.draft(None, (longest, longest))  # JPEG only: decode at 1/2, 1/4 or 1/8
+    picture.load()
+    turn = _UPRIGHT.get(_orientation(picture))
+    rgb = _to_rgb(picture)
+    ratio = min(1.0, longest / max(rgb.size))
+    if ratio < 1:
+        size = (max(1, round(rgb.width * ratio)), max(1, round(rgb.height * ratio)))
+        rgb = rgb.resize(size, Image.Resampling.BOX)
+    scale = width / rgb.width
+    if turn is not None:
+        rgb = rgb.transpose(turn)
+    return Photo(np.ascontiguousarray(np.asarray(rgb, dtype=np.uint8)), scale)
+
+
+def _orientation(picture: Image.Image) -> int:
+    try:
+        return int(picture.getexif().get(_ORIENTATION, 1))
+    except _BROKEN:
+        return 1  # broken EXIF is no reason to refuse intact pixels
+
+
+def _to_rgb(picture: Image.Image) -> Image.Image:
+    if picture.mode.startswith("I"):  # 16-bit gray; Pillow's own conversion clips at 255
+        levels = np.asarray(picture).astype(np.int64)
+        return Image.fromarray(((levels + 128) // 257).clip(0, 255).astype(np.uint8)).convert("RGB")
+    if picture.has_transparency_data:
+        layer = picture.convert("RGBA")
+        return Image.alpha_composite(Image.new("RGBA", layer.size, "white"), layer).convert("RGB")
+    return picture.convert("RGB")
