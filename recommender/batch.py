@@ -13,12 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
-from data.db.repositories import InteractionRepository, SongRepository
 from data.db.session import Database
 from data.errors import ConfigError
-from data.types import Song
+from recommender.answering import Recommends, answer_query
 from recommender.engine import Engine
-from recommender.query import Query, Recommendation
+from recommender.query import Query
 
 Report = Callable[[str], None]
 BLOCK = 200
@@ -73,32 +72,22 @@ def generate_playlists(
     return BatchResult(len(users), rows, resumed, out)
 
 
-def recommend_for(engine: Engine, database: Database, query: Query) -> Recommendation:
-    """Answer one query from the database's history: what a request and a batch both do."""
-    with database.session() as session:
-        history = InteractionRepository(session).history(query.user_id)
-        return engine.recommend(query, history, SongRepository(session).popular)
-
-
 def _rows(
-    engine: Engine, database: Database, users: Sequence[str], template: Query
+    engine: Recommends, database: Database, users: Sequence[str], template: Query
 ) -> Iterator[dict[str, object]]:
-    answers = [recommend_for(engine, database, replace(template, user_id=u)) for u in users]
-    with database.session() as session:
-        wanted = {s.song_id for a in answers for s in a.songs}
-        songs = SongRepository(session).get_many(sorted(wanted))
-    for answer in answers:
-        for ranked in answer.songs:
-            song: Song | None = songs.get(ranked.song_id)
+    for user in users:
+        answer = answer_query(engine, database, replace(template, user_id=user))
+        for ranked in answer.recommendation.songs:
+            song = answer.songs[ranked.song_id]
             yield {
-                "user": answer.user_id,
+                "user": user,
                 "rank": ranked.rank,
                 "song": ranked.song_id,
-                "title": song.title if song else None,
-                "artist": song.artist if song else None,
+                "title": song.title,
+                "artist": song.artist,
                 "score": ranked.score,
-                "fallback": answer.fallback,
-                "model_version": answer.model_version,
+                "fallback": answer.recommendation.fallback,
+                "model_version": answer.recommendation.model_version,
             }
 
 

@@ -6,20 +6,25 @@ The service, the command line and the tests all start here.
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
-from importlib.resources import files
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from data.artifacts import Bundle, current_bundle, publish_bundle
+from data.artifacts import (
+    Bundle,
+    current_bundle,
+)
 from data.db.session import Database
-from data.errors import BundleNotFoundError, TrainingError
+from data.errors import BundleNotFoundError, ConfigError, TrainingError
 from data.settings import Settings
 from recommender.config import RecommenderConfig
 from recommender.engine import Engine
 from recommender.model import FILE_NAME, RecommenderModel
 from recommender.pipeline import RecommendationPipeline
+from recommender.publishing import RUN_FILES, publish_runs, read_record, shipped_file
+from recommender.scoring.hybrid import HybridScorer
 from vision.classifier import EmotionClassifier
 from vision.config import FaceConfig, ImageLimits
 from vision.faces import FaceFinder
@@ -31,25 +36,8 @@ if TYPE_CHECKING:
     from vision.config import EvaluationConfig
 
 Report = Callable[[str], None]
-#: Files of a bundle and the shipped file that stands in when no run provides one.
-SHIPPED = {
-    "emotion.onnx": ("vision", "emotion.onnx"),
-    "emotion.json": ("vision", "emotion.json"),
-    "mood.npz": ("nlp", "mood.npz"),
-    "mood.json": ("nlp", "mood.json"),
-}
-#: Files that each kind of run contributes to a bundle.
-RUN_FILES = {
-    "vision": ("emotion.onnx", "emotion.json"),
-    "mood": ("mood.npz", "mood.json"),
-    "recommender": (FILE_NAME, "lyrics_pca.npz"),
-}
-
-
-def shipped_file(name: str) -> Path:
-    """Return the path of a weights file that ships with the packages."""
-    package, file = SHIPPED[name]
-    return Path(str(files(package) / "weights" / file))
+#: Length of a lyric vector: that of the packaged MiniLM.
+DIMENSION = 384
 
 
 def build_database(settings: Settings) -> Database:
@@ -78,17 +66,34 @@ def build_engine(settings: Settings) -> Engine:
     Raises:
         BundleCorruptError: if the bundle does not verify.
     """
-    try:
-        bundle = current_bundle(settings.bundles)
-    except BundleNotFoundError:
+    bundle = _bundle_or_none(settings)
+    if bundle is None:
         return Engine(reader=build_reader(settings))
     model = RecommenderModel.load(bundle.file(FILE_NAME))
     return Engine(
-        RecommendationPipeline(model, bundle.version),
+        build_pipeline(model, bundle.version),
         build_reader(settings, bundle),
         bundle.version,
         "demo" if bundle.manifest.get("data", {}).get("simulated") else "own",
     )
+
+
+def build_pipeline(model: RecommenderModel, version: str | None = None) -> RecommendationPipeline:
+    """Wire the ranker that the model was tuned for into the pipeline."""
+    ranker = HybridScorer(model.config.blend, model.config.mood)
+    return RecommendationPipeline(model, ranker, version)
+
+
+def reader_in_force(settings: Settings) -> ExpressionReader:
+    """Load the expression model of the bundle in force, or the shipped one without a bundle."""
+    return build_reader(settings, _bundle_or_none(settings))
+
+
+def _bundle_or_none(settings: Settings) -> Bundle | None:
+    try:
+        return current_bundle(settings.bundles)
+    except BundleNotFoundError:
+        return None
 
 
 def vector_store(settings: Settings, model: str | None = None) -> VectorStore:
@@ -118,6 +123,11 @@ def embed_database(settings: Settings, report: Report) -> int:
     from nlp.encoder import LyricEncoder, embed_missing
 
     encoder = LyricEncoder(EncoderConfig(model=settings.encoder_model))
+    if encoder.dimension != DIMENSION:
+        raise ConfigError(
+            f"vectors of {encoder.name} have {encoder.dimension} numbers, bundles hold {DIMENSION}:"
+            " set ATTUNE_ENCODER_MODEL to a model of that size, or leave it out"
+        )
     database = build_database(settings)
     try:
         database.check_schema()
@@ -129,9 +139,16 @@ def embed_database(settings: Settings, report: Report) -> int:
 
 
 def train_from_database(
-    settings: Settings, config: RecommenderConfig, folder: Path, report: Report
+    settings: Settings,
+    config: RecommenderConfig,
+    folder: Path,
+    report: Report,
+    mood_run: Path | None = None,
 ) -> Path:
     """Train a recommender on everything in the database; returns the run folder.
+
+    Songs' moods come from the mood model of ``mood_run``, of the bundle in force, or the shipped
+    one, in this order; the run keeps a copy, so that a bundle never mixes two mood models.
 
     Raises:
         TrainingError: if ``folder`` already holds a run or the database has nothing to learn from.
@@ -140,9 +157,23 @@ def train_from_database(
 
     if (folder / "record.json").exists():
         raise TrainingError(f"{folder} already holds a finished run: choose another folder")
-    data = _training_data(settings, report)
-    write_run(folder, config, data, train_recommender(config, data, report))
+    mood = _mood_files(settings, mood_run)
+    data = _training_data(settings, mood, report)
+    fitted = train_recommender(config, data, report)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, source in mood.items():
+        shutil.copyfile(source, folder / name)
+    write_run(folder, config, data, fitted)
     return folder
+
+
+def _mood_files(settings: Settings, mood_run: Path | None = None) -> dict[str, Path]:
+    names = RUN_FILES["mood"]
+    if mood_run is not None:
+        read_record(mood_run)
+        return {n: mood_run / n for n in names}
+    bundle = _bundle_or_none(settings)
+    return {n: bundle.file(n) if bundle else shipped_file(n) for n in names}
 
 
 def evaluate_from_database(
@@ -151,8 +182,18 @@ def evaluate_from_database(
     """Evaluate the recommender on held-out events of the database; writes a report to ``out``."""
     from recommender.evaluation import evaluate_recommender, write_evaluation
 
-    data = _training_data(settings, report)
+    data = _training_data(settings, _mood_files(settings), report)
     write_evaluation(evaluate_recommender(config, data, report), out)
+
+
+def _fits(settings: Settings, card: Path) -> bool:
+    """Tell whether a mood model was trained on vectors of the configured encoder."""
+    from nlp.encoder import PACKAGED
+
+    name = settings.encoder_model or PACKAGED
+    return (
+        Path(str(json.loads(card.read_text(encoding="utf-8"))["encoder"])).name == Path(name).name
+    )
 
 
 def evaluate_expression(
@@ -162,61 +203,37 @@ def evaluate_expression(
     from data.datasets.fer2013 import read_fer2013
     from vision.evaluation import evaluate_classifier, write_report
 
-    try:
-        bundle = current_bundle(settings.bundles)
-    except BundleNotFoundError:
-        bundle = None
-    classifier = build_reader(settings, bundle).classifier
+    classifier = reader_in_force(settings).classifier
     split = read_fer2013(data, config.usage)
     training = read_fer2013(data, "Training") if config.find_leaks else None
     report(f"scoring {len(split)} faces")
     write_report(evaluate_classifier(classifier, split, training), out, f"FER2013 {config.usage}")
 
 
-def _training_data(settings: Settings, report: Report) -> TrainingData:
+def _training_data(settings: Settings, mood: Mapping[str, Path], report: Report) -> TrainingData:
     from nlp.mood import MoodModel
     from recommender.dataset import load_training_data
 
     database = build_database(settings)
     try:
         database.check_schema()
-        mood = MoodModel.load(shipped_file("mood.npz"))
-        data = load_training_data(database, vector_store(settings), mood)
+        model = MoodModel.load(mood["mood.npz"]) if _fits(settings, mood["mood.json"]) else None
+        if model is None:
+            report("the mood model is of another encoder: only stated moods are used")
+        data = load_training_data(database, vector_store(settings), model)
     finally:
         database.dispose()
     report(f"{len(data.songs)} songs, {len(data.interactions.user_ids)} users")
     return data
 
 
-def publish_runs(settings: Settings, runs: Sequence[Path], *, simulated: bool = False) -> Bundle:
-    """Make a bundle of the files of runs; shipped weights fill in for kinds that are missing.
-
-    Raises:
-        TrainingError: if a run is unfinished, or none of them is a recommender run.
-    """
-    sources: dict[str, Path] = {name: shipped_file(name) for name in SHIPPED}
-    records: dict[str, Any] = {}
-    for run in runs:
-        record = _read_record(run)
-        kind = str(record["kind"])
-        records[kind] = record
-        for name in RUN_FILES[kind]:
-            if (run / name).exists():
-                sources[name] = run / name
-    if FILE_NAME not in sources:
-        raise TrainingError(
-            "a bundle needs a recommender run: `attune train recommender` makes one"
-        )
-    manifest = {
-        "created_at": datetime.now(UTC).isoformat(timespec="seconds"),
-        "runs": records,
-        "cards": {n: _read_json(sources[n]) for n in ("emotion.json", "mood.json")},
-        "data": {"simulated": simulated, **records["recommender"]["data"]},
-        "libraries": _library_versions(),
-    }
-    bundle = publish_bundle(settings.bundles, sources, manifest)
-    _record_bundle(settings, bundle)
-    return bundle
+def publish(settings: Settings, runs: Sequence[Path], *, simulated: bool = False) -> Bundle:
+    """Publish runs into the configured home; see :func:`recommender.publishing.publish_runs`."""
+    database = build_database(settings)
+    try:
+        return publish_runs(database, settings.bundles, runs, simulated=simulated)
+    finally:
+        database.dispose()
 
 
 def install_demo_home(settings: Settings, report: Report = lambda line: None) -> Bundle:
@@ -232,36 +249,4 @@ def install_demo_home(settings: Settings, report: Report = lambda line: None) ->
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     folder = settings.home / "runs" / f"demo-recommender-{stamp}"
     train_from_database(settings, RecommenderConfig(), folder, report)
-    return publish_runs(settings, [folder], simulated=True)
-
-
-def _record_bundle(settings: Settings, bundle: Bundle) -> None:
-    from data.db.repositories import BundleRepository
-
-    database = build_database(settings)
-    try:
-        with database.session() as session:
-            BundleRepository(session).record(bundle)
-    finally:
-        database.dispose()
-
-
-def _read_json(path: Path) -> Mapping[str, Any]:
-    value: Mapping[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-    return value
-
-
-def _read_record(run: Path) -> Mapping[str, Any]:
-    try:
-        record = _read_json(run / "record.json")
-    except FileNotFoundError as exc:
-        raise TrainingError(f"{run} holds no finished run (no record.json)") from exc
-    if record.get("kind") not in RUN_FILES:
-        raise TrainingError(f"{run} is a run of unknown kind {record.get('kind')!r}")
-    return record
-
-
-def _library_versions() -> dict[str, str]:
-    from importlib.metadata import version
-
-    return {n: version(n) for n in ("numpy", "scipy", "implicit", "scikit-learn", "onnxruntime")}
+    return publish(settings, [folder], simulated=True)

@@ -55,6 +55,10 @@ class Catalogue:
         known = (self.positions.get(s) for s in song_ids)
         return np.array([p for p in known if p is not None], dtype=np.int64)
 
+    def columns(self, song_ids: Sequence[str]) -> IntArray:
+        """Return int64 (n,) positions of the ids, -1 for ids that the catalogue lacks."""
+        return np.array([self.positions.get(s, -1) for s in song_ids], dtype=np.int64)
+
     @classmethod
     def from_songs(
         cls, songs: Sequence[Song], moods: Mapping[str, tuple[float, float]] | None = None

@@ -68,6 +68,9 @@ class RecommenderConfig(FrozenConfig):
     seed: int = 42
     pipeline: PipelineConfig = PipelineConfig()
     trials: int = Field(16, ge=1, le=500, description="settings tried for each tuned part")
+    accuracy_budget: float = Field(
+        0.05, ge=0, lt=1, description="share of nDCG that diversity and artist cap may cost"
+    )
     validation_share: float = Field(0.2, gt=0, lt=1, description="of each user's songs")
     test_share: float = Field(0.2, gt=0, lt=1, description="of each user's songs; evaluation only")
     cutoff: int = Field(20, ge=1, description="k of Recall@k and nDCG@k")

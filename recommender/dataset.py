@@ -41,8 +41,10 @@ class TrainingData:
         return digest.hexdigest()[:16]
 
 
-def load_training_data(database: Database, store: VectorStore, mood: MoodModel) -> TrainingData:
-    """Read catalogue, vectors and events.
+def load_training_data(
+    database: Database, store: VectorStore, mood: MoodModel | None
+) -> TrainingData:
+    """Read catalogue, vectors and events; without a mood model only stated moods are known.
 
     Raises:
         TrainingError: if there is no song.
@@ -66,10 +68,10 @@ def load_training_data(database: Database, store: VectorStore, mood: MoodModel) 
 
 
 def _moods(
-    songs: tuple[Song, ...], vectors: FloatArray, model: MoodModel
+    songs: tuple[Song, ...], vectors: FloatArray, model: MoodModel | None
 ) -> dict[str, tuple[float, float]]:
     rows = np.flatnonzero(np.isfinite(vectors).all(axis=1))
-    if not len(rows):
+    if model is None or not len(rows):
         return {}
     predicted = model.predict(vectors[rows])
     return {

@@ -44,9 +44,8 @@ class Engine:
             return self.pipeline.recommend(query, history)
         banned = set(history.song_ids) if query.exclude_heard else set(history.disliked)
         ranked = popular(query.offset + query.n, banned) if popular else []
-        reasons = (Reason("popular", 1.0, "Popular with many listeners"),) if query.explain else ()
         songs = tuple(
-            RankedSong(rank, song_id, float(score), reasons)
+            RankedSong(rank, song_id, float(score), _popular_reasons(query, score))
             for rank, (song_id, score) in enumerate(ranked, start=1)
             if rank > query.offset
         )
@@ -61,3 +60,11 @@ class Engine:
         known = [(s, catalogue.positions[s]) for s in song_ids if s in catalogue.positions]
         moods = {s: catalogue.moods[p] for s, p in known}
         return {s: (float(m[0]), float(m[1])) for s, m in moods.items() if np.isfinite(m).all()}
+
+
+def _popular_reasons(query: Query, listeners: float) -> tuple[Reason, ...]:
+    """Say how many listeners a song has, where it has any."""
+    count = round(listeners)
+    if not query.explain or count < 1:
+        return ()
+    return (Reason("popular", 1.0, f"Played by {count} listener{'s' * (count != 1)}"),)

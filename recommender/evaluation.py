@@ -4,42 +4,72 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.sparse import csr_matrix
 
+from data.interactions import Interactions
 from data.splitting import split_holdout
 from data.types import IntArray
 from recommender.catalogue import Catalogue
 from recommender.config import RecommenderConfig
 from recommender.dataset import TrainingData
-from recommender.metrics import bootstrap_mean, coverage
+from recommender.fitting import fit_model, positive_matrix
+from recommender.metrics import Interval, bootstrap_mean, coverage
 from recommender.model import RecommenderModel
 from recommender.pipeline import RecommendationPipeline
+from recommender.plots import plot_systems
 from recommender.ranking import Outcome, Ranker, cases, part_ranker, run_cases
+from recommender.scoring.hybrid import HybridScorer
 from recommender.stages import Context
-from recommender.training import fit_model, positive_matrix, tune, tuning_cases
+from recommender.tuning import tune, tuning_cases
 
 Report = Callable[[str], None]
 #: The system every other one is compared with, and the system that is compared with each part.
 BASELINE, HYBRID = "popularity", "hybrid"
 
 
+@dataclass(frozen=True, slots=True)
+class SystemScore:
+    """What one system reached on the test users; ``coverage`` is of the whole catalogue."""
+
+    recall: Interval
+    ndcg: Interval
+    coverage: float
+    ndcg_over_popularity: Interval
+    hybrid_over_it: Interval
+
+
 @dataclass(frozen=True)
 class Evaluation:
-    """One table, one row per system, and what it was measured on."""
+    """One score per system, and what it was measured on."""
 
-    table: pd.DataFrame
+    table: dict[str, SystemScore]
     setting: dict[str, Any]
+
+    def frame(self) -> pd.DataFrame:
+        """Return the table as people read it, one row per system."""
+        k = self.setting["cutoff"]
+        rows = {
+            name: {
+                f"Recall@{k}": str(score.recall),
+                f"nDCG@{k}": str(score.ndcg),
+                f"coverage@{k}": f"{score.coverage:.3f}",
+                "nDCG over popularity, paired": str(score.ndcg_over_popularity),
+                "hybrid over it, paired": str(score.hybrid_over_it),
+            }
+            for name, score in self.table.items()
+        }
+        frame = pd.DataFrame.from_dict(rows, orient="index")
+        return frame.rename_axis("system")
 
 
 def rankers(model: RecommenderModel, k: int) -> Mapping[str, Ranker]:
     """Return every system under test, by name."""
-    pipeline = RecommendationPipeline(model)
+    pipeline = RecommendationPipeline(model, HybridScorer(model.config.blend, model.config.mood))
 
     def hybrid(context: Context, excluded: IntArray) -> IntArray:
         return pipeline.candidates(context, excluded, k).songs[:k]
@@ -70,14 +100,13 @@ def evaluate_recommender(
         test=config.test_share,
         seed=config.seed,
     )
-    train, validation, test = (
-        positive_matrix(i, catalogue) for i in (split.train, split.validation, split.test)
-    )
-    rest_matrix = (train + validation).tocsr()
-    tuning = tuning_cases(train, validation, config.seed)
+    train = positive_matrix(split.train, catalogue)
+    rest = data.interactions.take(~np.isin(_pairs(data.interactions), _pairs(split.test)))
+    rest_matrix = positive_matrix(rest, catalogue)
+    tuning = tuning_cases(split.train, split.validation, catalogue, config.seed)
     tuned, log = tune(config, data, catalogue, train, tuning, report)
     model, _ = fit_model(tuned, data, catalogue, rest_matrix, config.seed)
-    tests = cases(rest_matrix, test)
+    tests = cases(rest, split.test, catalogue)
     outcomes = {}
     for name, ranker in rankers(model, config.cutoff).items():
         outcomes[name] = run_cases(ranker, tests, config.cutoff)
@@ -93,43 +122,46 @@ def evaluate_recommender(
         "chosen": tuned.model_dump(mode="json"),
         "tuning": log,
     }
-    return Evaluation(_table(outcomes, _played(rest_matrix), config), setting)
+    return Evaluation(_table(outcomes, len(catalogue), config), setting)
 
 
-def _played(matrix: csr_matrix) -> int:
-    return int((matrix.getnnz(axis=0) > 0).sum())
+def _pairs(interactions: Interactions) -> IntArray:
+    """Number the (user, song) pairs, the same for parts of one whole."""
+    return interactions.user * len(interactions.item_ids) + interactions.item
 
 
-def _table(outcomes: Mapping[str, Outcome], played: int, config: RecommenderConfig) -> pd.DataFrame:
-    rows = []
+def _table(
+    outcomes: Mapping[str, Outcome], songs: int, config: RecommenderConfig
+) -> dict[str, SystemScore]:
+    table = {}
     for name, outcome in outcomes.items():
         rng = np.random.default_rng((config.seed, 2))
-        recall, ndcg = bootstrap_mean(outcome.recall, rng), bootstrap_mean(outcome.ndcg, rng)
-        lead = bootstrap_mean(outcome.ndcg - outcomes[BASELINE].ndcg, rng)
-        hybrid = bootstrap_mean(outcomes[HYBRID].ndcg - outcome.ndcg, rng)
-        rows.append(
-            {
-                "system": name,
-                f"Recall@{config.cutoff}": str(recall),
-                f"nDCG@{config.cutoff}": str(ndcg),
-                f"coverage@{config.cutoff}": f"{coverage(outcome.lists, played):.3f}",
-                "nDCG over popularity, paired": str(lead),
-                "hybrid over it, paired": str(hybrid),
-            }
+        table[name] = SystemScore(
+            recall=bootstrap_mean(outcome.recall, rng),
+            ndcg=bootstrap_mean(outcome.ndcg, rng),
+            coverage=coverage(outcome.lists, songs),
+            ndcg_over_popularity=bootstrap_mean(outcome.ndcg - outcomes[BASELINE].ndcg, rng),
+            hybrid_over_it=bootstrap_mean(outcomes[HYBRID].ndcg - outcome.ndcg, rng),
         )
-    return pd.DataFrame(rows).set_index("system")
+    return table
 
 
 def write_evaluation(evaluation: Evaluation, folder: Path) -> None:
-    """Write ``report.md``, ``metrics.json`` and a bar chart."""
+    """Write ``report.md``, ``metrics.json`` and ``ndcg.png``.
+
+    Raises:
+        MissingExtraError: if matplotlib, for the plot, is not installed.
+    """
     folder.mkdir(parents=True, exist_ok=True)
-    values = {"setting": evaluation.setting, "systems": evaluation.table.to_dict(orient="index")}
+    systems = {name: asdict(score) for name, score in evaluation.table.items()}
+    values = {"setting": evaluation.setting, "systems": systems}
     (folder / "metrics.json").write_text(json.dumps(values, indent=1), encoding="utf-8")
     setting = {k: v for k, v in evaluation.setting.items() if k not in {"chosen", "tuning"}}
     lines = ["# Recommender evaluation", "", "Means over users with 95 % bootstrap intervals.", ""]
     lines += [f"- {key}: {value}" for key, value in setting.items()]
-    lines += ["", markdown_table(evaluation.table), ""]
+    lines += ["", markdown_table(evaluation.frame()), "", "![nDCG](ndcg.png)", ""]
     (folder / "report.md").write_text("\n".join(lines), encoding="utf-8")
+    plot_systems(evaluation.table, evaluation.setting["cutoff"], folder / "ndcg.png")
 
 
 def markdown_table(table: pd.DataFrame) -> str:

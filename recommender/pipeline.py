@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-import time
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -15,43 +12,34 @@ from recommender.mood import mood_target
 from recommender.query import Fallback, Query, RankedSong, ReasonKind, Recommendation
 from recommender.reasons import explain
 from recommender.reranking.diversity import rerank
-from recommender.scoring.hybrid import HybridScorer
-from recommender.stages import Context, ItemList, Scorer, top_positions
+from recommender.stages import CandidateRanker, Context, ItemList, Scorer, top_positions
 
-
-@dataclass(slots=True)
-class _Clock:
-    """Milliseconds spent per stage."""
-
-    laps: dict[str, float] = field(default_factory=dict)
-    last: float = field(default_factory=time.perf_counter)
-
-    def lap(self, stage: str) -> None:
-        now = time.perf_counter()
-        self.laps[stage] = (now - self.last) * 1000
-        self.last = now
+_NONE, _NO_WEIGHTS = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
 
 
 class RecommendationPipeline:
     """Candidates from every source, scored by the hybrid, reranked, explained."""
 
-    def __init__(self, model: RecommenderModel, version: str | None = None) -> None:
+    def __init__(
+        self, model: RecommenderModel, ranker: CandidateRanker, version: str | None = None
+    ) -> None:
         self.model = model
         self.version = version
-        self._hybrid = HybridScorer(model.config.blend, model.config.mood)
-        self._taste: tuple[Scorer, ...] = (model.popularity, model.collaborative, model.content)
-        self._mood = model.mood
+        self._ranker = ranker
+        self._scorers: tuple[Scorer, ...] = (
+            model.popularity,
+            model.collaborative,
+            model.content,
+            model.mood,
+        )
 
     def recommend(self, query: Query, history: UserHistory) -> Recommendation:
         """Answer one query. Never raises for unknown users or songs."""
-        clock = _Clock()
         context = self.context(history, query)
         excluded = self._excluded(query, history)
         items = self.candidates(context, excluded, at_least=query.offset + query.n)
-        clock.lap("candidates")
         items = self.reranked(items, query.offset + query.n)
         page = items.take(np.arange(query.offset, len(items), dtype=np.int64))
-        clock.lap("reranking")
         songs = tuple(
             RankedSong(
                 query.offset + row + 1,
@@ -61,11 +49,8 @@ class RecommendationPipeline:
             )
             for row in range(len(page))
         )
-        clock.lap("reasons")
-        return Recommendation(
-            query.user_id, songs, context.target, _fallback(history, context), self.version,
-            clock.laps,
-        )  # fmt: skip
+        fallback = _fallback(history, context)
+        return Recommendation(query.user_id, songs, context.target, fallback, self.version)
 
     def context(self, history: UserHistory, query: Query) -> Context:
         """Translate a history into positions; songs the model does not know are passed over."""
@@ -82,29 +67,43 @@ class RecommendationPipeline:
         )
 
     def candidates(self, context: Context, excluded: IntArray, at_least: int) -> ItemList:
-        """Union of the best songs of every source, scored by the hybrid, best first.
+        """Union of the best songs of every source, scored by the ranker, best first.
+
+        Which songs are candidates does not depend on the page, so pages fit together. Where more
+        songs are wanted than there are candidates, the rest of the catalogue follows by popularity,
+        without evidence.
 
         Args:
             excluded: int64 positions that must not come back.
-            at_least: songs wanted; every source puts forward at least as many, in steps, so that
-                neighbouring pages see the same candidates.
+            at_least: songs wanted.
         """
-        songs, parts = self.raw_parts(context, excluded, at_least)
-        fit = self._mood(context)[songs]
-        confidence = context.target.confidence if context.target else 0.0
-        items = self._hybrid(songs, parts, fit, confidence)
-        return items.take(np.argsort(-items.scores, kind="stable"))
+        songs, parts = self.raw_parts(context, excluded)
+        items = self._ranker(context, songs, parts)
+        items = items.take(np.argsort(-items.scores, kind="stable"))
+        return items if len(items) >= at_least else self._extended(items, excluded, at_least)
 
     def raw_parts(
-        self, context: Context, excluded: IntArray, at_least: int
+        self, context: Context, excluded: IntArray
     ) -> tuple[IntArray, Mapping[ReasonKind, FloatArray]]:
-        """Return the union of the candidates, int64 (c,), and each part's raw scores of them."""
-        step = self.model.config.candidates
-        share = step * max(1, math.ceil(at_least / step))
-        whole = {s.kind: self._masked(s(context), excluded) for s in self._taste}
-        sources = [*whole.values(), self._masked(self._mood(context), excluded)]
-        songs = np.unique(np.concatenate([top_positions(scores, share) for scores in sources]))
+        """Return the union of the candidates, int64 (c,), and each scorer's raw scores of them."""
+        whole = {s.kind: self._masked(s(context), excluded) for s in self._scorers}
+        share = self.model.config.candidates
+        best = [top_positions(scores, share) for scores in whole.values()]
+        songs = np.unique(np.concatenate(best))
         return songs, {k: v[songs] for k, v in whole.items()}
+
+    def _extended(self, items: ItemList, excluded: IntArray, at_least: int) -> ItemList:
+        everything = self.model.popularity(Context(_NONE, _NO_WEIGHTS))
+        left = self._masked(everything, np.concatenate([excluded, items.songs]))
+        tail = top_positions(left, at_least - len(items))
+        lowest = float(items.scores.min(initial=0.0))
+        scores = lowest - 1e-3 * np.arange(1, len(tail) + 1, dtype=np.float32)
+        silent = np.zeros(len(tail), dtype=np.float32)
+        return ItemList(
+            np.concatenate([items.songs, tail]),
+            np.concatenate([items.scores, scores]).astype(np.float32),
+            {k: np.concatenate([v, silent]) for k, v in items.evidence.items()},
+        )
 
     def reranked(self, items: ItemList, length: int) -> ItemList:
         """Diversify the head of a scored list, the rest by score; at most ``length`` songs.

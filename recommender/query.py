@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal
 
 from data.types import EmotionScores, Mood, Strategy
@@ -80,4 +80,3 @@ class Recommendation:
     mood: MoodTarget | None = None
     fallback: Fallback | None = None
     model_version: str | None = None
-    timings_ms: dict[str, float] = field(default_factory=dict)

@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.sparse import csr_matrix
 
+from data.interactions import Interactions
 from data.types import FloatArray, IntArray
+from recommender.catalogue import Catalogue
 from recommender.metrics import Values, ndcg_at_k, recall_at_k
 from recommender.stages import Context, top_positions
 
@@ -27,23 +28,36 @@ class TestCase:
 Ranker = Callable[[Context, IntArray], IntArray]
 
 
-def cases(known: csr_matrix, hidden: csr_matrix, users: IntArray | None = None) -> list[TestCase]:
-    """Pair each user's known songs with the hidden ones; users with nothing hidden are left out.
+def cases(known: Interactions, hidden: Interactions, catalogue: Catalogue) -> list[TestCase]:
+    """Pair each user's known songs, oldest first, with the hidden ones.
+
+    Only positive weights count, and songs that the catalogue lacks are passed over. Users with
+    nothing hidden are left out.
 
     Args:
-        known: sparse float32 (users, songs) positive weights to build contexts from.
-        hidden: sparse float32 (users, songs), its nonzeros are relevant.
-        users: rows to take; all by default.
+        known: what the model may use of a user.
+        hidden: what it has to find; numbers users as ``known`` does.
+        catalogue: gives the positions.
     """
-    rows = np.arange(known.shape[0]) if users is None else users
+    known_rows, hidden_rows = _by_user(known, catalogue), _by_user(hidden, catalogue)
     found = []
-    for row in rows:
-        relevant = hidden.indices[hidden.indptr[row] : hidden.indptr[row + 1]]
+    for user, (relevant, _) in enumerate(hidden_rows):
         if len(relevant):
-            part = slice(known.indptr[row], known.indptr[row + 1])
-            context = Context(known.indices[part].astype(np.int64), known.data[part])
+            context = Context(*known_rows[user])
             found.append(TestCase(context, frozenset(int(i) for i in relevant)))
     return found
+
+
+def _by_user(interactions: Interactions, catalogue: Catalogue) -> list[tuple[IntArray, FloatArray]]:
+    """Return, per user, positions int64 and weights float32 of the songs liked, oldest first."""
+    positions = catalogue.columns(interactions.item_ids)[interactions.item]
+    keep = (interactions.weight > 0) & (positions >= 0)
+    order = np.lexsort((interactions.at[keep], interactions.user[keep]))
+    users = interactions.user[keep][order]
+    cuts = np.searchsorted(users, np.arange(1, len(interactions.user_ids)))
+    songs = np.split(positions[keep][order], cuts)
+    weights = np.split(interactions.weight[keep][order], cuts)
+    return list(zip(songs, weights, strict=True))
 
 
 def part_ranker(score: Callable[[Context], FloatArray], k: int) -> Ranker:

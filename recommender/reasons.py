@@ -29,14 +29,15 @@ def explain(model: RecommenderModel, items: ItemList, row: int, context: Context
 
 def _sentence(model: RecommenderModel, kind: ReasonKind, song: int, context: Context) -> str:
     if kind == "mood" and context.target is not None:
-        return _mood_sentence(context.target)
+        return _mood_sentence(model.catalogue.moods[song], context.target)
     if kind == "collaborative":
         source = _strongest(model.collaborative.influences(context, song), context)
         known = None if source is None else _name(model.catalogue, source)
         return f"Played by listeners of {known or 'your songs'}"
     if kind == "content":
         return _content_sentence(model, song, context)
-    return "Popular with many listeners"
+    count = model.popularity.listeners(song)
+    return f"Played by {count} listener{'s' * (count != 1)}"
 
 
 def _content_sentence(model: RecommenderModel, song: int, context: Context) -> str:
@@ -59,9 +60,15 @@ def _name(catalogue: Catalogue, song: int) -> str:
     return f"“{catalogue.titles[song]}” by {catalogue.artists[song]}"
 
 
-def _mood_sentence(target: MoodTarget) -> str:
-    side = "brighter" if target.target.valence >= 0 else "darker"
-    pace = "livelier" if target.target.arousal >= 0 else "calmer"
+def _mood_sentence(mood: FloatArray, target: MoodTarget) -> str:
+    valence, arousal = (float(v) for v in mood)
+    words = [_word(arousal, "calm", "lively"), _word(valence, "dark", "bright")]
+    described = " and ".join(w for w in words if w) or "even"
     if target.strategy == "match":
-        return f"Fits this moment: on the {side}, {pace} side"
-    return f"Chosen to {target.strategy}: {side} and {pace}"
+        return f"Near the mood of this moment: {described}"
+    return f"Chosen to {target.strategy}: {described}"
+
+
+def _word(value: float, low: str, high: str) -> str | None:
+    """Name one axis of a song's mood; near the middle there is nothing to say."""
+    return low if value < -0.2 else high if value > 0.2 else None

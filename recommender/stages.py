@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol, Self
+from typing import Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,6 +35,11 @@ class Scorer(Protocol):
 
     kind: ReasonKind
 
+    @property
+    def is_fitted(self) -> bool:
+        """Tell whether it has learned enough to score anything."""
+        ...
+
     def __call__(self, context: Context) -> FloatArray:
         """Return float32 (songs,), NaN for songs (or contexts) it cannot score."""
         ...
@@ -44,21 +49,7 @@ class Scorer(Protocol):
         ...
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
-        """Return what must be stored to rebuild the stage."""
-        ...
-
-
-class LearnedScorer(Scorer, Protocol):
-    """A scorer that learns from interactions or content."""
-
-    @property
-    def is_fitted(self) -> bool:
-        """Tell whether it can score."""
-        ...
-
-    @classmethod
-    def from_arrays(cls, config: Any, arrays: Arrays) -> Self:
-        """Rebuild from :meth:`arrays`."""
+        """Return what must be stored to rebuild the stage with ``from_arrays``."""
         ...
 
 
@@ -86,6 +77,22 @@ class ItemList:
             self.scores[index],
             {k: v[index] for k, v in self.evidence.items()},
         )
+
+
+class CandidateRanker(Protocol):
+    """Scores candidates by all the evidence there is; the hybrid is one, a network another."""
+
+    def __call__(
+        self, context: Context, songs: IntArray, parts: Mapping[ReasonKind, FloatArray]
+    ) -> ItemList:
+        """Return the candidates with scores and evidence, in the order given.
+
+        Args:
+            context: the listener and the moment.
+            songs: int64 (c,) candidate positions.
+            parts: per scorer, float32 (c,) raw scores, NaN where it cannot score.
+        """
+        ...
 
 
 def top_positions(scores: FloatArray, n: int) -> IntArray:

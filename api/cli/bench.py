@@ -25,7 +25,7 @@ from api.cli.console import emit, emit_json, progress
 from data.db.repositories import UserRepository
 from data.errors import ConfigError
 from data.settings import Settings
-from recommender.batch import recommend_for
+from recommender.answering import answer_query
 from recommender.bootstrap import build_database, build_engine
 from recommender.query import Query
 
@@ -146,7 +146,7 @@ def _batch(settings: Settings, users: list[str]) -> dict[str, float]:
     chosen = users[:500]
     started = time.perf_counter()
     for user in chosen:
-        recommend_for(engine, database, Query(user, explain=False))
+        answer_query(engine, database, Query(user, explain=False))
     seconds = time.perf_counter() - started
     database.dispose()
     return {"batch, users/s": len(chosen) / seconds}

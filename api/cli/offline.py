@@ -72,9 +72,9 @@ def publish(
     runs: Annotated[list[Path], typer.Argument(help="Run folders, one of each kind at most.")],
 ) -> None:
     """Make a bundle of finished runs and put it in force; shipped models fill the gaps."""
-    from recommender.bootstrap import publish_runs
+    from recommender import bootstrap
 
-    emit(publish_runs(Settings(), runs).version)
+    emit(bootstrap.publish(Settings(), runs).version)
 
 
 def evaluate(

@@ -9,11 +9,10 @@ import typer
 
 from api.cli.console import emit, emit_json
 from api.problem import kind_of
-from data.db.repositories import SongRepository
 from data.errors import ImageError, InvalidParameterError
 from data.settings import Settings
 from data.types import EMOTIONS, STRATEGIES, EmotionScores, Strategy
-from recommender.batch import recommend_for
+from recommender.answering import answer_query
 from recommender.bootstrap import build_database, build_engine, build_reader
 from recommender.mood import parse_mood
 from recommender.query import Query, Recommendation
@@ -54,10 +53,9 @@ def recommend(
     )
     database = build_database(settings)
     database.check_schema()
-    answer = recommend_for(engine, database, query)
-    with database.session() as session:
-        songs = SongRepository(session).get_many([s.song_id for s in answer.songs])
+    found = answer_query(engine, database, query)
     database.dispose()
+    answer, songs = found.recommendation, found.songs
     if as_json:
         emit_json(_answer_json(answer, emotion))
         return
@@ -67,10 +65,9 @@ def recommend(
     if answer.fallback:
         emit(f"fallback: {answer.fallback}")
     for ranked in answer.songs:
-        song = songs.get(ranked.song_id)
-        name = f"{song.artist} - {song.title}" if song else ranked.song_id
+        song = songs[ranked.song_id]
         why = ranked.reasons[0].text if ranked.reasons else ""
-        emit(f"{ranked.rank:3d}. {name}  [{why}]")
+        emit(f"{ranked.rank:3d}. {song.artist} - {song.title}  [{why}]")
 
 
 def _answer_json(answer: Recommendation, emotion: EmotionScores | None) -> dict[str, Any]:

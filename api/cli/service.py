@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from typing import Annotated
 
 import typer
@@ -23,6 +25,18 @@ def demo(
 ) -> None:
     """Build the embedded demo (simulated listeners, invented songs) if needed, and serve it."""
     settings = Settings()
+    if rebuild or not _is_built(settings):
+        if serve_after:
+            _build_apart(rebuild)
+        else:
+            _build(settings, rebuild)
+    if serve_after:
+        _serve(settings)
+
+
+def _build(settings: Settings, rebuild: bool) -> None:
+    from recommender.bootstrap import install_demo_home
+
     if rebuild:
         from nlp.config import EncoderConfig
         from nlp.demo import demo_vectors_path, write_demo_vectors
@@ -30,13 +44,16 @@ def demo(
 
         count = write_demo_vectors(demo_vectors_path(), LyricEncoder(EncoderConfig()))
         progress(f"embedded {count} demo lyrics")
-    if rebuild or not _is_built(settings):
-        from recommender.bootstrap import install_demo_home
+    bundle = install_demo_home(settings, progress)
+    progress(f"published bundle {bundle.version}")
 
-        bundle = install_demo_home(settings, progress)
-        progress(f"published bundle {bundle.version}")
-    if serve_after:
-        _serve(settings)
+
+def _build_apart(rebuild: bool) -> None:
+    """Build in another process: the service is not to hold on to what training loads."""
+    words = ["demo", "--no-serve", *(["--rebuild"] if rebuild else [])]
+    done = subprocess.run([sys.executable, "-m", "api", *words], check=False)
+    if done.returncode:
+        raise typer.Exit(done.returncode)
 
 
 def serve(

@@ -27,7 +27,7 @@ function moodTag(mood) {
     { class: "song-mood" },
     swatch,
     el("span", { class: "visually-hidden" }, "Mood: "),
-    mood.emotion ?? nearestWord(mood),
+    nearestWord(mood),
   );
 }
 

@@ -59,7 +59,8 @@ class ContentScorer:
 
     def influences(self, context: Context, song: int) -> FloatArray | None:
         """Return each history song's part in the score of ``song``, float32 (h,)."""
-        weights = _normalised(context.weights)
+        weights = np.zeros(len(context.songs), dtype=np.float32)
+        weights[-self.config.recent :] = self._profile(context)[1]
         share = self.config.lyrics_share
         by_lyrics = self._lyrics[context.songs] @ self._lyrics[song]
         row = self._metadata[song].toarray().ravel()

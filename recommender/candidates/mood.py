@@ -27,8 +27,8 @@ class MoodScorer:
         return bool(np.isfinite(self._moods).all(axis=1).any())
 
     def __call__(self, context: Context) -> FloatArray:
-        """Return float32 (songs,) in [0, 1]; NaN without a target or for songs without a mood."""
-        if context.target is None:
+        """Return float32 (songs,) in [0, 1]; NaN for songs without a mood, or if none counts."""
+        if context.target is None or context.target.confidence <= 0:
             return np.full(len(self._moods), np.nan, dtype=np.float32)
         aim = context.target.target
         offset = self._moods - np.array([aim.valence, aim.arousal], dtype=np.float32)

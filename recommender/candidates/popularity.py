@@ -36,6 +36,10 @@ class PopularityScorer:
         """No song of a history speaks for a popular one."""
         return None
 
+    def listeners(self, song: int) -> int:
+        """Return how many listeners the song had when the model was fitted."""
+        return round(float(np.expm1(self._scores[song])))
+
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the stored scores."""
         return {"popularity": self._scores}

@@ -12,7 +12,7 @@ import pytest
 
 from api.cli.app import run
 from data.settings import Settings
-from recommender.batch import recommend_for
+from recommender.answering import answer_query
 from recommender.bootstrap import build_database, build_engine
 from recommender.mood import parse_mood
 from recommender.query import Query
@@ -142,7 +142,7 @@ def test_playlists_equal_recommend_on_the_demo(
     assert len(users) >= 300
     for user in users[::40]:
         query = Query(user, stated=parse_mood("sad"), strategy="lift")
-        single = recommend_for(engine, database, query)
+        single = answer_query(engine, database, query).recommendation
         assert [r["song"] for r in rows if r["user"] == user] == [s.song_id for s in single.songs]
     database.dispose()
 

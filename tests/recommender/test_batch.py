@@ -14,13 +14,14 @@ from data.db.session import Database
 from data.errors import ConfigError
 from data.types import EventRow, Mood, SongInput
 from recommender import batch
-from recommender.batch import generate_playlists, recommend_for
+from recommender.answering import Answer, answer_query
+from recommender.batch import generate_playlists
+from recommender.bootstrap import build_pipeline
 from recommender.engine import Engine
-from recommender.pipeline import RecommendationPipeline
 from recommender.query import Query
 from tests.recommender import toys
 
-ENGINE = Engine(RecommendationPipeline(toys.model(), "toy"), version="toy")
+ENGINE = Engine(build_pipeline(toys.model(), "toy"), version="toy")
 TEMPLATE = Query("", n=5, stated=Mood(0.5, 0.1), explain=False)
 USERS = ["u0", "u1", "u2", "nobody", "u3"]
 
@@ -52,7 +53,7 @@ def test_batch_equals_single_requests(database: Database, tmp_path: Path) -> Non
     rows = rows_of(out)
     for user in USERS:
         query = Query(user, n=5, stated=Mood(0.5, 0.1))
-        single = recommend_for(ENGINE, database, query)
+        single = answer_query(ENGINE, database, query).recommendation
         listed = [r for r in rows if r["user"] == user]
         assert [r["song"] for r in listed] == [s.song_id for s in single.songs]
         assert [r["rank"] for r in listed] == [1, 2, 3, 4, 5]
@@ -67,14 +68,14 @@ def test_killed_batch_goes_on_where_it_stopped(
     generate_playlists(ENGINE, database, USERS, TEMPLATE, whole, block=2)
     asked: list[str] = []
 
-    def counting(engine: Engine, store: Database, query: Query) -> object:
+    def counting(engine: Engine, store: Database, query: Query) -> Answer:
         asked.append(query.user_id)
         if len(asked) == 4:
             raise KeyboardInterrupt
-        return recommend_for(engine, store, query)
+        return answer_query(engine, store, query)
 
     out = tmp_path / "again.parquet"
-    monkeypatch.setattr(batch, "recommend_for", counting)
+    monkeypatch.setattr(batch, "answer_query", counting)
     with pytest.raises(KeyboardInterrupt):
         generate_playlists(ENGINE, database, USERS, TEMPLATE, out, block=2)
     assert not out.exists()

@@ -5,15 +5,26 @@ from __future__ import annotations
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
-from data.artifacts import current_bundle
+from data.artifacts import current_bundle, file_sha256
 from data.datasets.demo import intended_moods
+from data.db.repositories import SongRepository
 from data.errors import BundleCorruptError, TrainingError
 from data.settings import Settings
-from data.types import Mood, UserHistory
-from recommender.batch import recommend_for
-from recommender.bootstrap import build_database, build_engine, install_demo_home, publish_runs
+from data.types import Mood, SongInput, UserHistory
+from recommender.answering import answer_query
+from recommender.bootstrap import (
+    build_database,
+    build_engine,
+    install_demo_home,
+    publish,
+    train_from_database,
+)
+from recommender.config import RecommenderConfig
+from recommender.model import RecommenderModel
+from recommender.publishing import shipped_file
 from recommender.query import Query
 from recommender.training import train_recommender, write_run
 from tests.recommender import toys
@@ -48,7 +59,7 @@ def test_without_a_bundle_expressions_are_still_read(settings: Settings) -> None
 
 
 def test_published_run_answers_and_tells_its_origin(settings: Settings, run: Path) -> None:
-    bundle = publish_runs(settings, [run])
+    bundle = publish(settings, [run])
     assert bundle.manifest["runs"]["recommender"]["seed"] == CONFIG.seed
     assert bundle.manifest["data"]["simulated"] is False
     assert {"recommender.npz", "lyrics_pca.npz", "emotion.onnx", "mood.npz"} <= set(
@@ -64,16 +75,16 @@ def test_published_run_answers_and_tells_its_origin(settings: Settings, run: Pat
 def test_unfinished_or_strange_runs_are_refused(settings: Settings, run: Path) -> None:
     (run / "record.json").unlink()
     with pytest.raises(TrainingError, match="no finished run"):
-        publish_runs(settings, [run])
+        publish(settings, [run])
     (run / "record.json").write_text('{"kind": "soup"}')
     with pytest.raises(TrainingError, match="soup"):
-        publish_runs(settings, [run])
+        publish(settings, [run])
     with pytest.raises(TrainingError, match="attune train recommender"):
-        publish_runs(settings, [])
+        publish(settings, [])
 
 
 def test_tampered_bundle_is_refused(settings: Settings, run: Path) -> None:
-    bundle = publish_runs(settings, [run])
+    bundle = publish(settings, [run])
     with (bundle.path / "recommender.npz").open("ab") as stream:
         stream.write(b"x")
     with pytest.raises(BundleCorruptError, match=r"recommender\.npz"):
@@ -85,7 +96,7 @@ def test_demo_lists_move_toward_the_mood(demo_settings: Settings) -> None:
     moods = intended_moods()
 
     def mean_valence(query: Query) -> float:
-        songs = recommend_for(engine, database, query).songs
+        songs = answer_query(engine, database, query).recommendation.songs
         assert len(songs) == 20
         return sum(moods[s.song_id].valence for s in songs) / 20
 
@@ -105,3 +116,49 @@ def test_installing_the_demo_again_doubles_nothing(demo_settings: Settings, tmp_
     assert again.version != before.version
     assert again.manifest["data"] == before.manifest["data"]
     assert again.manifest["files"]["recommender.npz"] == before.manifest["files"]["recommender.npz"]
+
+
+@pytest.fixture
+def mood_run(tmp_path: Path) -> Path:
+    """A mood run whose model differs from the shipped one: valence the other way round."""
+    folder = tmp_path / "mood"
+    folder.mkdir()
+    with np.load(shipped_file("mood.npz")) as shipped:
+        arrays = {name: shipped[name] for name in shipped.files}
+    arrays["coefficients"] = -arrays["coefficients"]
+    np.savez(folder / "mood.npz", **arrays)
+    shutil.copyfile(shipped_file("mood.json"), folder / "mood.json")
+    (folder / "record.json").write_text('{"kind": "mood"}')
+    return folder
+
+
+def test_mood_model_of_another_run_is_refused(
+    settings: Settings, run: Path, mood_run: Path
+) -> None:
+    with pytest.raises(TrainingError, match="--mood"):
+        publish(settings, [run, mood_run])
+
+
+def test_mood_run_decides_the_moods_of_songs(
+    demo_settings: Settings, tmp_path: Path, mood_run: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo_settings.home, home)
+    settings, config = settings_at(home), RecommenderConfig(trials=1)
+    database = build_database(settings)
+    with database.session() as session:
+        songs = [s for block in SongRepository(session).iter_catalogue() for s in block]
+        words = {i: t for b in SongRepository(session).iter_lyrics() for i, t, _ in b}
+        # The same words under new ids and without a stated mood.
+        bare = [SongInput(f"x-{s.id}", s.title, s.artist, lyrics=words[s.id]) for s in songs[:40]]
+        SongRepository(session).upsert_many(bare)
+    database.dispose()
+    folders = [tmp_path / "plain", tmp_path / "turned"]
+    train_from_database(settings, config, folders[0], print)
+    train_from_database(settings, config, folders[1], print, mood_run)
+    plain, turned = (
+        RecommenderModel.load(f / "recommender.npz").catalogue.moods[-40:, 0] for f in folders
+    )
+    assert np.corrcoef(plain, turned)[0, 1] < -0.9
+    bundle = publish(settings, [folders[1], mood_run])
+    assert bundle.manifest["files"]["mood.npz"] == file_sha256(mood_run / "mood.npz")

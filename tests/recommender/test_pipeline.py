@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 
 from data.errors import BundleCorruptError
 from data.types import EmotionScores, Mood, UserHistory
+from recommender.bootstrap import build_pipeline
 from recommender.config import MoodConfig, RerankingConfig
 from recommender.engine import Engine
 from recommender.model import RecommenderModel
-from recommender.pipeline import RecommendationPipeline
 from recommender.query import Query
 from tests.recommender import toys
 
-PIPELINE = RecommendationPipeline(toys.model(), "toy")
+PIPELINE = build_pipeline(toys.model(), "toy")
 IDS = [s.id for s in toys.songs()]
 
 
@@ -61,9 +61,10 @@ def test_cold_user_and_empty_history_are_told_apart() -> None:
     assert len(answer.songs) == 5
 
 
-def test_pages_continue_without_gap_or_repeat() -> None:
-    wide = toys.config().model_copy(update={"candidates": 20})
-    pipeline = RecommendationPipeline(replace(toys.model(), config=wide))
+@pytest.mark.parametrize("candidates", [3, 7, 20])
+def test_pages_continue_without_gap_or_repeat(candidates: int) -> None:
+    few = toys.config().model_copy(update={"candidates": candidates})
+    pipeline = build_pipeline(replace(toys.model(), config=few))
     whole = pipeline.recommend(Query("u", n=20), toys.history()).songs
     pages = [
         pipeline.recommend(Query("u", n=5, offset=o), toys.history()).songs for o in (0, 5, 10, 15)
@@ -115,14 +116,14 @@ def test_artist_cap_holds_while_others_are_left() -> None:
         toys.model(),
         config=toys.config().model_copy(update={"reranking": RerankingConfig(artist_cap=1)}),
     )
-    answer = RecommendationPipeline(capped).recommend(Query("u", n=6), UserHistory("u"))
+    answer = build_pipeline(capped).recommend(Query("u", n=6), UserHistory("u"))
     artists = [toys.songs()[int(s.song_id[1:])].artist for s in answer.songs]
     assert len(set(artists)) == 6
 
 
 def test_mood_strength_zero_is_strategy_off() -> None:
     still = toys.config().model_copy(update={"mood": MoodConfig(strength=0)})
-    pipeline = RecommendationPipeline(replace(toys.model(), config=still))
+    pipeline = build_pipeline(replace(toys.model(), config=still))
     with_mood = pipeline.recommend(Query("u", stated=Mood(-0.9, 0.9)), toys.history())
     without = pipeline.recommend(Query("u"), toys.history())
     assert {s.song_id for s in with_mood.songs} == {s.song_id for s in without.songs}
@@ -131,9 +132,9 @@ def test_mood_strength_zero_is_strategy_off() -> None:
 def test_model_survives_its_file(tmp_path: Path) -> None:
     model = toys.model()
     model.save(tmp_path / "recommender.npz")
-    again = RecommendationPipeline(RecommenderModel.load(tmp_path / "recommender.npz"))
+    again = build_pipeline(RecommenderModel.load(tmp_path / "recommender.npz"))
     query = Query("u", n=24, stated=Mood(0.2, 0.2))
-    expected = RecommendationPipeline(model).recommend(query, toys.history())
+    expected = build_pipeline(model).recommend(query, toys.history())
     actual = again.recommend(query, toys.history())
     assert [s.song_id for s in actual.songs] == [s.song_id for s in expected.songs]
     np.testing.assert_allclose(
@@ -160,3 +161,31 @@ def test_without_a_bundle_the_database_answers() -> None:
     assert [s.rank for s in answer.songs] == [3, 4, 5]
     assert answer.fallback == "no_model"
     assert asked == [{"a", "b"}]
+
+
+def test_reasons_name_only_what_spoke_for_the_song() -> None:
+    """A part that could score nothing must not be given as a reason."""
+    cold = PIPELINE.recommend(Query("x", n=24, stated=Mood(0.8, -0.5)), UserHistory("x"))
+    kinds = {r.kind for s in cold.songs for r in s.reasons}
+    assert kinds <= {"popular", "mood"}
+    for song in cold.songs:
+        for reason in song.reasons:
+            bright = int(song.song_id[1:]) % 2 == 0
+            if reason.kind == "mood":
+                assert bright
+                assert reason.text == "Near the mood of this moment: calm and bright"
+
+
+def test_a_reason_falls_with_its_evidence() -> None:
+    """Without the songs that a reason names, the song loses the support it was credited with."""
+    history = toys.history(count=6)
+    first = PIPELINE.recommend(Query("u", n=1), history).songs[0]
+    named = {r.text.split("“")[1].split("”")[0] for r in first.reasons if "“" in r.text}
+    assert named
+    titles = {s.title: s.id for s in toys.songs()}
+    gone = {titles[t] for t in named}
+    kept = [(s, w) for s, w in zip(history.song_ids, history.weights, strict=True) if s not in gone]
+    without = UserHistory("u", True, tuple(s for s, _ in kept), tuple(w for _, w in kept))
+    again = PIPELINE.recommend(Query("u", n=24), without).songs
+    texts = [r.text for s in again for r in s.reasons]
+    assert not any(title in text for title in named for text in texts)

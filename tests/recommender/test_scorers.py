@@ -15,9 +15,9 @@ from recommender.candidates.mood import MoodScorer
 from recommender.candidates.popularity import PopularityScorer
 from recommender.catalogue import Catalogue
 from recommender.config import CollaborativeConfig, ContentConfig
+from recommender.fitting import positive_matrix, reduce_lyrics
 from recommender.query import MoodTarget
 from recommender.stages import Context, top_positions
-from recommender.training import positive_matrix, reduce_lyrics
 from tests.recommender import toys
 
 EMPTY = Context(np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32))

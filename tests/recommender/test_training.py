@@ -10,9 +10,11 @@ import numpy as np
 import pytest
 
 from data.errors import ConfigError, TrainingError
+from recommender.catalogue import Catalogue
 from recommender.config import RecommenderConfig
 from recommender.evaluation import evaluate_recommender, write_evaluation
 from recommender.model import RecommenderModel
+from recommender.ranking import cases
 from recommender.training import train_recommender, write_run
 from tests.recommender import toys
 
@@ -38,25 +40,45 @@ def test_tuned_blend_is_at_least_its_best_part_on_validation() -> None:
     assert tuning["blend"]["ndcg"] >= max(parts) - 1e-9
 
 
+def test_reranking_keeps_to_its_budget_and_takes_the_most_diverse() -> None:
+    frugal, generous = (
+        train_recommender(CONFIG.model_copy(update={"accuracy_budget": b}), toys.training_data())
+        for b in (0.0, 0.9)
+    )
+    cheap, dear = frugal.tuning["reranking"], generous.tuning["reranking"]
+    assert cheap["ndcg"] == cheap["ndcg_best"]
+    assert dear["ndcg"] >= 0.1 * dear["ndcg_best"]
+    assert dear["diversity_within"] >= cheap["diversity_within"]
+    assert frugal.model.config.reranking.diversity == cheap["diversity"]
+
+
 def test_evaluation_beats_popularity_on_the_checkerboard(tmp_path: Path) -> None:
     evaluation = evaluate_recommender(CONFIG, toys.training_data())
     write_evaluation(evaluation, tmp_path)
-    metrics = json.loads((tmp_path / "metrics.json").read_text())
-    systems = metrics["systems"]
-
-    def ndcg(name: str) -> float:
-        return float(systems[name]["nDCG@5"].split(" ")[0])
-
+    systems = json.loads((tmp_path / "metrics.json").read_text())["systems"]
     # Half of the catalogue is of the other group, so popularity wastes half of its places.
-    assert ndcg("hybrid") > ndcg("popularity") + 0.2
-    lead = systems["hybrid"]["nDCG over popularity, paired"]
-    assert float(lead.split("(")[1].split("..")[0]) > 0
+    assert systems["hybrid"]["ndcg"]["mean"] > systems["popularity"]["ndcg"]["mean"] + 0.2
+    assert systems["hybrid"]["ndcg_over_popularity"]["low"] > 0
+    assert 0 < systems["popularity"]["coverage"] <= systems["hybrid"]["coverage"] <= 1
     assert "| popularity |" in (tmp_path / "report.md").read_text()
+    assert (tmp_path / "ndcg.png").read_bytes().startswith(b"\x89PNG")
+
+
+def test_contexts_are_oldest_first() -> None:
+    data = toys.training_data()
+    catalogue = Catalogue.from_songs(data.songs)
+    backwards = replace(data.interactions, at=-data.interactions.at)
+    forth = cases(data.interactions, data.interactions, catalogue)
+    back = cases(backwards, data.interactions, catalogue)
+    assert len(forth) == toys.USERS
+    for a, b in zip(forth, back, strict=True):
+        assert list(a.context.songs) == list(b.context.songs[::-1])
+        assert a.relevant == b.relevant == set(a.context.songs.tolist())
 
 
 def test_evaluation_is_repeatable() -> None:
     first, second = (evaluate_recommender(CONFIG, toys.training_data()) for _ in range(2))
-    assert first.table.equals(second.table)
+    assert first.table == second.table
     assert first.setting == second.setting
 
 

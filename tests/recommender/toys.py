@@ -9,8 +9,8 @@ from data.types import Song, UserHistory
 from recommender.catalogue import Catalogue
 from recommender.config import CollaborativeConfig, ContentConfig, PipelineConfig, RerankingConfig
 from recommender.dataset import TrainingData
+from recommender.fitting import fit_model, positive_matrix
 from recommender.model import RecommenderModel
-from recommender.training import fit_model, positive_matrix
 
 SONGS, USERS = 24, 30
 
