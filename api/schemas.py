@@ -8,8 +8,8 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from data.moods import nearest_emotion
-from data.types import EMOTIONS, EmotionScores, Event, Song, Strategy
-from recommender.query import Fallback, MoodTarget, RankedSong, ReasonKind
+from data.types import EMOTIONS, EmotionScores, Event, Mood, Song, Strategy
+from recommender.query import Fallback, RankedSong, ReasonKind
 
 #: Valence and arousal.
 SongMood = tuple[float, float]
@@ -90,20 +90,23 @@ class PointOut(BaseModel):
 
 
 class MoodOut(PointOut):
-    """The mood in force and where the strategy aims; nulls where no mood counts."""
+    """The mood read or stated and where the strategy aims; nulls where there is none."""
 
     strategy: Strategy
     target: PointOut
 
     @classmethod
-    def from_target(cls, target: MoodTarget | None, strategy: Strategy) -> Self:
-        """Build from the engine's target, or without one."""
-        if target is None:
-            nowhere = PointOut(valence=None, arousal=None)
-            return cls(valence=None, arousal=None, strategy=strategy, target=nowhere)
-        aim = PointOut(valence=target.target.valence, arousal=target.target.arousal)
-        current = target.current
-        return cls(valence=current.valence, arousal=current.arousal, strategy=strategy, target=aim)
+    def from_moods(cls, current: Mood | None, target: Mood | None, strategy: Strategy) -> Self:
+        """Build from points of the plane; with strategy ``off`` there is no target."""
+        aim = PointOut(
+            valence=target.valence if target else None, arousal=target.arousal if target else None
+        )
+        return cls(
+            valence=current.valence if current else None,
+            arousal=current.arousal if current else None,
+            strategy=strategy,
+            target=aim,
+        )
 
 
 class SongMoodOut(PointOut):

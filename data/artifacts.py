@@ -121,7 +121,10 @@ def open_bundle(path: Path) -> Bundle:
         raise BundleCorruptError(f"{path}/manifest.json is not readable JSON") from exc
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise BundleCorruptError(f"{path} has not bundle format {FORMAT}; publish it again")
-    for name, expected in manifest["files"].items():
+    listed = manifest.get("files")
+    if not isinstance(listed, dict) or manifest.get("version") != path.name:
+        raise BundleCorruptError(f"the manifest of {path} is not of that bundle; publish it again")
+    for name, expected in listed.items():
         file = path / name
         if Path(name).name != name or not file.is_file():
             raise BundleCorruptError(f"bundle {path.name} lacks its file {name!r}")

@@ -17,7 +17,12 @@ from data.artifacts import (
     current_bundle,
 )
 from data.db.session import Database
-from data.errors import BundleNotFoundError, ConfigError, TrainingError
+from data.errors import (
+    BundleNotFoundError,
+    ConfigError,
+    SchemaOutOfDateError,
+    TrainingError,
+)
 from data.settings import Settings
 from recommender.config import RecommenderConfig
 from recommender.engine import Engine
@@ -232,6 +237,35 @@ def publish(settings: Settings, runs: Sequence[Path], *, simulated: bool = False
     database = build_database(settings)
     try:
         return publish_runs(database, settings.bundles, runs, simulated=simulated)
+    finally:
+        database.dispose()
+
+
+def demo_is_installed(settings: Settings) -> bool:
+    """Tell whether the home holds the demo whole: its bundle in force, its listeners stored.
+
+    Raises:
+        ConfigError: if the bundle in force is not the demo's.
+        BundleCorruptError: if it does not verify.
+    """
+    from data.datasets.demo import listener_ids
+    from data.db.repositories import UserRepository
+
+    bundle = _bundle_or_none(settings)
+    if bundle is None:
+        return False
+    if not bundle.manifest["data"]["simulated"]:
+        raise ConfigError(
+            f"{settings.home} holds a bundle of your own: serve it by `attune serve`,"
+            " or set ATTUNE_HOME to another folder for the demo"
+        )
+    database = build_database(settings)
+    try:
+        database.check_schema()
+        with database.session() as session:
+            return not listener_ids().isdisjoint(UserRepository(session).ids())
+    except SchemaOutOfDateError:
+        return False
     finally:
         database.dispose()
 

@@ -100,7 +100,11 @@ def export_user(user: Annotated[str, typer.Argument()]) -> None:
 @users_app.command("erase")
 def erase_user(user: Annotated[str, typer.Argument()]) -> None:
     """Delete everything stored about a user. Factors are made per request, so none remain."""
+    from data.ingest import forget_rejects
+
     with _opened() as database, database.session() as session:
-        if not UserRepository(session).erase(user):
-            raise InvalidParameterError("user", f"nothing is stored about a user {user!r}")
+        known = UserRepository(session).erase(user)
+    rows = forget_rejects(Settings().home / "rejects", user)
+    if not known and not rows:
+        raise InvalidParameterError("user", f"nothing is stored about a user {user!r}")
     emit(f"erased {user}")

@@ -10,6 +10,17 @@ from api.cli import admin, bench, ingest, offline, playlists, recommend, service
 from api.cli.console import stderr
 from data.errors import AttuneError
 
+#: What the extra ``attune[train]`` brings beyond the base install.
+_TRAINING = {
+    "keras",
+    "matplotlib",
+    "onnx",
+    "sentence_transformers",
+    "tensorflow",
+    "tf2onnx",
+    "torch",
+}
+
 app = typer.Typer(
     name="attune",
     help="Attune: songs that fit a person and a moment.",
@@ -31,6 +42,14 @@ def run() -> None:
         app()
     except AttuneError as exc:
         stderr.print(f"error: {exc}", style="red", markup=False, soft_wrap=True)
+        sys.exit(1)
+    except ModuleNotFoundError as exc:
+        if (exc.name or "").split(".")[0] not in _TRAINING:
+            raise
+        stderr.print(
+            f"error: this needs {exc.name}, which the extra brings: pip install 'attune[train]'",
+            style="red", markup=False, soft_wrap=True,
+        )  # fmt: skip
         sys.exit(1)
     except KeyboardInterrupt:
         stderr.print("interrupted; finished parts are kept")

@@ -1,10 +1,10 @@
-"""``attune ingest songs|listens FILE...``."""
+"""``attune ingest songs|listens|feedback FILE...``."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -18,6 +18,7 @@ class Kind(StrEnum):
 
     songs = "songs"
     listens = "listens"
+    feedback = "feedback"
 
 
 class Format(StrEnum):
@@ -26,10 +27,13 @@ class Format(StrEnum):
     csv = "csv"
     parquet = "parquet"
     jsonl = "jsonl"
+    listenbrainz = "listenbrainz"
+    lastfm = "lastfm"
+    spotify = "spotify"
 
 
 def ingest(
-    kind: Annotated[Kind, typer.Argument(help="songs or listens")],
+    kind: Annotated[Kind, typer.Argument(help="songs, listens or feedback")],
     files: Annotated[list[Path], typer.Argument(help="CSV, Parquet or JSON lines")],
     format: Annotated[Format | None, typer.Option(help="Default: by the file's suffix.")] = None,
     column: Annotated[
@@ -39,10 +43,13 @@ def ingest(
     rejects: Annotated[
         Path | None, typer.Option(help="Where wrong rows go; default <home>/rejects/.")
     ] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Whose export it is, where the file does not say.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Read songs or listens into the database; resumable, wrong rows are set aside."""
-    from data.ingest import ingest_listens, ingest_songs
+    """Read rows into the database; resumable, wrong rows are set aside."""
+    from data.ingest import ingest_feedback, ingest_listens, ingest_songs
     from recommender.bootstrap import build_database
 
     settings = Settings()
@@ -50,15 +57,17 @@ def ingest(
     database.upgrade()
     target = rejects or settings.home / "rejects" / f"{kind.value}.jsonl"
     target.parent.mkdir(parents=True, exist_ok=True)
-    run = ingest_songs if kind is Kind.songs else ingest_listens
-    result = run(
-        database,
-        files,
-        format=format.value if format else None,
-        columns=parse_columns(column or []),
-        rejects=target,
-        report=progress,
-    )
+    common: dict[str, Any] = {
+        "format": format.value if format else None,
+        "columns": parse_columns(column or []),
+        "rejects": target,
+        "report": progress,
+    }
+    if kind is Kind.songs:
+        result = ingest_songs(database, files, **common)
+    else:
+        run = ingest_listens if kind is Kind.listens else ingest_feedback
+        result = run(database, files, user=user, **common)
     database.dispose()
     if as_json:
         emit_json(

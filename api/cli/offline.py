@@ -40,19 +40,21 @@ def train(
     config: ConfigOption,
     data: DataOption = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default <home>/runs/...")] = None,
-    resume: Annotated[bool, typer.Option(help="Go on with the run in --out.")] = False,
+    resume: Annotated[bool, typer.Option(help="vision: go on with the run in --out.")] = False,
+    mood: Annotated[
+        Path | None, typer.Option(help="recommender: take songs' moods from this mood run.")
+    ] = None,
 ) -> None:
     """Train one of the models into a run folder."""
     settings = Settings()
-    if resume and out is None:
-        raise InvalidParameterError("out", "--resume needs --out: the folder of the run")
+    _check_options(kind, out, resume, mood)
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     folder = out or settings.home / "runs" / f"{kind.value}-{stamp}"
     if kind is Kind.recommender:
         from recommender.bootstrap import train_from_database
         from recommender.config import RecommenderConfig
 
-        train_from_database(settings, RecommenderConfig.from_toml(config), folder, progress)
+        train_from_database(settings, RecommenderConfig.from_toml(config), folder, progress, mood)
     elif kind is Kind.mood:
         from nlp.config import MoodTrainingConfig
         from nlp.training import run_training
@@ -66,6 +68,20 @@ def train(
         chosen = TrainingConfig.from_toml(config)
         run_experiment(chosen, _needed(data), folder, resume=resume, report=progress)
     emit(str(folder))
+
+
+def _check_options(kind: Kind, out: Path | None, resume: bool, mood: Path | None) -> None:
+    if resume and kind is not Kind.vision:
+        raise InvalidParameterError(
+            "resume",
+            f"--resume is for vision: {kind.value} keeps what it embedded and starts again quickly",
+        )
+    if resume and out is None:
+        raise InvalidParameterError("out", "--resume needs --out: the folder of the run")
+    if mood is not None and kind is not Kind.recommender:
+        raise InvalidParameterError("mood", "--mood is for training the recommender")
+    if out is not None and not resume and (out / "record.json").exists():
+        raise InvalidParameterError("out", f"{out} already holds a finished run: choose another")
 
 
 def publish(

@@ -13,7 +13,7 @@ from data.errors import ImageError, InvalidParameterError
 from data.settings import Settings
 from data.types import EMOTIONS, STRATEGIES, EmotionScores, Strategy
 from recommender.answering import answer_query
-from recommender.bootstrap import build_database, build_engine, build_reader
+from recommender.bootstrap import build_database, build_engine, reader_in_force
 from recommender.mood import parse_mood
 from recommender.query import Query, Recommendation
 
@@ -98,7 +98,7 @@ def emotion(
     """Read the apparent expression of the face in each picture; nothing is stored."""
     if face not in {"largest", "only"}:
         raise InvalidParameterError("face", f"{face!r} is not one of largest, only")
-    reader = build_reader(Settings())
+    reader = reader_in_force(Settings())
     failed = False
     for file in files:
         row = _read_one(reader, file, face)

@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 
 from api.cli.console import progress
-from data.artifacts import current_bundle
-from data.errors import BundleCorruptError, BundleNotFoundError
+from data.errors import BundleCorruptError
 from data.settings import Settings
+from recommender.bootstrap import demo_is_installed, install_demo_home
 
 
 def demo(
@@ -35,14 +35,11 @@ def demo(
 
 
 def _build(settings: Settings, rebuild: bool) -> None:
-    from recommender.bootstrap import install_demo_home
-
     if rebuild:
-        from nlp.config import EncoderConfig
-        from nlp.demo import demo_vectors_path, write_demo_vectors
+        from nlp.demo import DEMO_ENCODER, demo_vectors_path, write_demo_vectors
         from nlp.encoder import LyricEncoder
 
-        count = write_demo_vectors(demo_vectors_path(), LyricEncoder(EncoderConfig()))
+        count = write_demo_vectors(demo_vectors_path(), LyricEncoder(DEMO_ENCODER))
         progress(f"embedded {count} demo lyrics")
     bundle = install_demo_home(settings, progress)
     progress(f"published bundle {bundle.version}")
@@ -68,13 +65,10 @@ def serve(
 
 def _is_built(settings: Settings) -> bool:
     try:
-        current_bundle(settings.bundles)
-    except BundleNotFoundError:
-        return False
+        return demo_is_installed(settings)
     except BundleCorruptError as exc:
         progress(f"{exc}; building it again")
         return False
-    return True
 
 
 def _serve(settings: Settings) -> None:

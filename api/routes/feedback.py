@@ -43,7 +43,9 @@ def feedback(
         if SongRepository(session).get(body.song) is None:
             raise UnknownSongError(f"the catalogue has no song {body.song[:60]!r}")
         interactions = InteractionRepository(session)
-        at = body.at or datetime.now(UTC)
+        # A clock that is ahead must not make a like outlast a later dislike.
+        now = datetime.now(UTC)
+        at = min(body.at or now, now)
         added = interactions.add(
             body.user, body.song, body.event, at, body.emotion, idempotency_key
         )
@@ -65,11 +67,14 @@ def _recorded(interactions: InteractionRepository, user: str, key: str) -> Event
 
 
 def _check_same(recorded: EventRow | None, body: FeedbackIn) -> None:
-    """Refuse a key that was used for another event; a time left out agrees with any."""
+    """Refuse a key that was used for another event.
+
+    A time left out agrees with any, and one that lay ahead was set back when it was recorded.
+    """
     if recorded is None:
         return
     before = (recorded.song_id, recorded.event, recorded.emotion)
-    same_time = body.at is None or body.at == recorded.at
+    same_time = body.at is None or body.at >= recorded.at
     if before != (body.song, body.event, body.emotion) or not same_time:
         raise IdempotencyConflictError(
             "this Idempotency-Key was used for another event of this user; use a new key for every "

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +14,12 @@ from api.html import APP_CSP, PLAIN_CSP, document
 from api.reference import reference_page
 from api.security import require
 from api.state import services
+from data.datasets.demo import listener_ids
 from data.db.repositories import UserRepository
 
 router = APIRouter()
 WEB = Path(__file__).resolve().parent.parent / "web"
 _NOTICE = Path(__file__).resolve().parent.parent / "notice.html"
-#: Ids of simulated listeners; anyone who came by since is not shown to others.
-_SIMULATED = re.compile(r"[a-z]+-\d{3,}")
 _SHOWN = 12
 
 
@@ -68,12 +66,13 @@ def reference(request: Request) -> HTMLResponse:
     dependencies=[Depends(require("recommend"))],
 )
 def demo_listeners(request: Request) -> list[str]:
-    """Return a few simulated listeners to try; none unless the demo is installed."""
+    """Return a few simulated listeners to try, never real ones; none without the demo."""
     running = services(request)
     if running.engine.catalogue != "demo":
         return []
     with running.database.session() as session:
-        ids = [i for i in UserRepository(session).ids() if _SIMULATED.fullmatch(i)]
+        simulated = listener_ids()
+        ids = [i for i in UserRepository(session).ids() if i in simulated]
     return ids[:: max(1, len(ids) // _SHOWN)][:_SHOWN]
 
 

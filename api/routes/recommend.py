@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import structlog
@@ -21,12 +22,12 @@ from api.schemas import (
     lacks_mood,
 )
 from api.security import Caller, require
-from api.state import Popular, Services, services
+from api.state import Services, services
 from api.uploads import UploadLimits, read_frames
-from data.db.repositories import InteractionRepository, SongRepository
-from data.types import EmotionScores, Mood, Song
+from data.types import EmotionScores, Mood, Song, Strategy
 from recommender import query as ask
-from recommender.mood import parse_mood
+from recommender.answering import answer_query
+from recommender.mood import expected_mood, parse_mood
 
 router = APIRouter(tags=["recommend"])
 _log = structlog.get_logger("attune.api")
@@ -58,7 +59,7 @@ async def recommend(
     return RecommendationOut(
         user=params.user,
         emotion=_emotion(params.mood, scores),
-        mood=MoodOut.from_target(answer.mood, params.strategy),
+        mood=_mood(answer, stated, scores, params.strategy),
         items=items,
         fallback=answer.fallback,
         model_version=answer.model_version,
@@ -91,31 +92,26 @@ def _emotion(mood: str | None, scores: EmotionScores | None) -> EmotionOut | Non
     return None if scores is None else EmotionOut.from_scores(scores)
 
 
+def _mood(
+    answer: ask.Recommendation, stated: Mood | None, scores: EmotionScores | None, how: Strategy
+) -> MoodOut:
+    """Tell what was read or stated, also where the strategy makes nothing of it."""
+    read = stated or (expected_mood(scores) if scores else None)
+    return MoodOut.from_moods(read, answer.mood.target if answer.mood else None, how)
+
+
 def _answer(running: Services, query: ask.Query) -> tuple[ask.Recommendation, list[ItemOut]]:
-    """Compute in a worker thread; no connection is held while the engine works."""
-    with running.database.session() as session:
-        history = InteractionRepository(session).history(query.user_id)
-    answer = running.engine.recommend(query, history, popular=_popular(running))
-    with running.database.session() as session:
-        songs = SongRepository(session).get_many([ranked.song_id for ranked in answer.songs])
-    missing = len(answer.songs) - len(songs)
-    if missing:
+    """Compute in a worker thread."""
+    answer = answer_query(running.engine, running.database, query)
+    if answer.gone:
         # The model may know songs that were since taken out of the catalogue.
-        _log.warning("songs_not_in_catalogue", songs=missing)
-    shown = _shown(running, songs)
-    items = [ItemOut.from_ranked(r, shown[r.song_id]) for r in answer.songs if r.song_id in shown]
-    return answer, items
+        _log.warning("songs_not_in_catalogue", songs=answer.gone)
+    shown = _shown(running, answer.songs)
+    items = [ItemOut.from_ranked(r, shown[r.song_id]) for r in answer.recommendation.songs]
+    return answer.recommendation, items
 
 
-def _popular(running: Services) -> Popular:
-    def popular(n: int, exclude: Any) -> list[tuple[str, float]]:
-        with running.database.session() as session:
-            return SongRepository(session).popular(n, exclude)
-
-    return popular
-
-
-def _shown(running: Services, songs: dict[str, Song]) -> dict[str, SongOut]:
+def _shown(running: Services, songs: Mapping[str, Song]) -> dict[str, SongOut]:
     moodless = [song.id for song in songs.values() if lacks_mood(song)]
     predicted = running.engine.song_moods(moodless) if moodless else {}
     return {key: SongOut.from_song(song, predicted.get(key)) for key, song in songs.items()}

@@ -29,7 +29,7 @@ const TEXTS = {
     SAY,
   ],
   overloaded: ["Many people are asking right now", "Nothing is wrong on your side.", RETRY],
-  rate_limited: ["That was a bit fast", "The service counts requests and asks for a short break.", RETRY],
+  rate_limited: ["That was a bit fast", "The service asks for a short break.", RETRY],
   unauthenticated: [
     "This service asks for a key",
     "Open the settings and paste your API key. Whoever runs the service can give you one.",

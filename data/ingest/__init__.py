@@ -1,6 +1,7 @@
 """Ingest: files of songs and listens into the database, resumable, nothing lost."""
 
+from data.ingest.rejects import forget_rejects
 from data.ingest.report import IngestReport
 from data.ingest.runs import ingest_feedback, ingest_listens, ingest_songs
 
-__all__ = ["IngestReport", "ingest_feedback", "ingest_listens", "ingest_songs"]
+__all__ = ["IngestReport", "forget_rejects", "ingest_feedback", "ingest_listens", "ingest_songs"]

@@ -75,3 +75,32 @@ class RejectsFile:
             return not text.endswith("\n")
         same = all(entry.get(k) == self._origin[k] for k in ("sha256", "kind"))
         return same and int(entry["line"]) > line
+
+
+def forget_rejects(folder: Path, user: str) -> int:
+    """Take the rows that name a user out of every rejects file of a folder; returns how many."""
+    return sum(_forget(path, user) for path in sorted(folder.glob("*.jsonl")))
+
+
+def _forget(path: Path, user: str) -> int:
+    partial = path.with_name(f".{path.name}.partial")
+    dropped = 0
+    with path.open(encoding="utf-8") as old, partial.open("w", encoding="utf-8") as new:
+        for text in old:
+            if _names(text, user):
+                dropped += 1
+            else:
+                new.write(text)
+        new.flush()
+        os.fsync(new.fileno())
+    if dropped:
+        os.replace(partial, path)
+    else:
+        partial.unlink()
+    return dropped
+
+
+def _names(text: str, user: str) -> bool:
+    row = json.loads(text).get("row")
+    values = row.values() if isinstance(row, dict) else row if isinstance(row, list) else [row]
+    return user in map(str, values)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -165,7 +166,12 @@ def test_keys_and_users(attune: Attune, demo_home: Path) -> None:
         user = UserRepository(session).ids()[0]
     database.dispose()
     assert user in attune("users", "export", user)[1]
+    rejects = demo_home / "rejects" / "listens.jsonl"
+    rejects.parent.mkdir()
+    lines = [json.dumps({"line": i, "row": {"user": u}}) for i, u in enumerate([user, "other"])]
+    rejects.write_text("\n".join(lines) + "\n")
     assert attune("users", "erase", user)[0] == 0
+    assert rejects.read_text() == lines[1] + "\n"
     assert attune("users", "export", user)[0] == 1
     assert json.loads(attune("recommend", user, "--json")[1])["fallback"] == "cold_user"
 
@@ -198,3 +204,68 @@ def test_recommend_with_a_selfie(attune: Attune, demo_home: Path, shared: Path) 
     assert code == 0
     assert out.startswith("apparent expression: happy")
     assert len(out.splitlines()) >= 21
+
+
+def test_erasing_a_user_known_by_a_key_alone_takes_the_key(attune: Attune, demo_home: Path) -> None:
+    attune("keys", "create", "phone", "--user", "ghost")
+    assert attune("users", "erase", "ghost")[0] == 0
+    assert attune("keys", "list")[1] == ""
+
+
+def test_listening_exports_and_feedback_are_read(attune: Attune, tmp_path: Path) -> None:
+    listens = [
+        {"user_name": "kim", "listened_at": 1_700_000_000 + i,
+         "track_metadata": {"track_name": f"T{i}", "artist_name": "A"}}
+        for i in range(3)
+    ]  # fmt: skip
+    (tmp_path / "lb.jsonl").write_text("\n".join(map(json.dumps, listens)))
+    code, out, _ = attune("ingest", "listens", tmp_path / "lb.jsonl", "--format", "listenbrainz")
+    assert code == 0
+    assert out.startswith("3 rows read, 3 written")
+    (tmp_path / "f.csv").write_text("user,song,event\nkim,a|t0,dislike\nkim,a|t1,applaud\n")
+    code, out, _ = attune("ingest", "feedback", tmp_path / "f.csv")
+    assert out.startswith("2 rows read, 1 written, 1 rejected")
+    answer = json.loads(attune("recommend", "kim", "--json")[1])
+    assert "a|t0" not in {i["song"] for i in answer["items"]}
+
+
+def test_training_without_the_extra_names_it(
+    attune: Attune, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("vision.experiment", "vision.export", "vision.training", "vision.networks"):
+        monkeypatch.delitem(sys.modules, name, raising=False)
+    monkeypatch.setitem(sys.modules, "keras", None)
+    (tmp_path / "c.toml").write_text("epochs = 1\n")
+    code, _, err = attune("train", "vision", "--config", tmp_path / "c.toml", "--data", tmp_path)
+    assert code == 1
+    assert "attune[train]" in err
+
+
+def test_options_of_another_kind_are_refused(attune: Attune, tmp_path: Path) -> None:
+    config = tmp_path / "c.toml"
+    config.write_text("seed = 1\n")
+    train = ("train", "recommender", "--config", config)
+    assert "--resume is for vision" in attune(*train, "--resume", "--out", tmp_path / "r")[2]
+    mood = ("train", "mood", "--config", config, "--data", tmp_path)
+    assert "--mood is for" in attune(*mood, "--mood", tmp_path)[2]
+    (tmp_path / "record.json").write_text("{}")
+    assert "already holds a finished run" in attune(*mood, "--out", tmp_path)[2]
+
+
+def test_the_demo_does_not_touch_a_home_of_ones_own(attune: Attune, tmp_path: Path) -> None:
+    (tmp_path / "s.csv").write_text("id,title,artist\nx,X,Y\n")
+    attune("ingest", "songs", tmp_path / "s.csv")
+    code, _, err = attune("demo", "--no-serve")
+    assert code == 1
+    assert "ATTUNE_HOME" in err
+
+
+def test_the_demo_is_built_once_and_again_when_its_database_is_gone(
+    attune: Attune, demo_home: Path
+) -> None:
+    assert "published" not in attune("demo", "--no-serve")[2]
+    for file in demo_home.glob("attune.db*"):
+        file.unlink()
+    code, _, err = attune("demo", "--no-serve")
+    assert code == 0
+    assert "published bundle" in err

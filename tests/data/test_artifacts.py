@@ -43,7 +43,9 @@ def test_publishing_again_leaves_the_first_alone(tmp_path: Path, files: dict[str
     assert current_bundle(root) == first != third
 
 
-@pytest.mark.parametrize("harm", ["change", "lose", "escape", "format", "garble"])
+@pytest.mark.parametrize(
+    "harm", ["change", "lose", "escape", "format", "garble", "no files", "list", "rename"]
+)
 def test_a_harmed_bundle_is_refused(tmp_path: Path, files: dict[str, Path], harm: str) -> None:
     made = publish_bundle(tmp_path / "bundles", files, {})
     manifest_path = made.path / "manifest.json"
@@ -57,6 +59,12 @@ def test_a_harmed_bundle_is_refused(tmp_path: Path, files: dict[str, Path], harm
     else:
         if harm == "escape":
             manifest["files"]["../../net.onnx"] = manifest["files"]["net.onnx"]
+        elif harm == "no files":
+            del manifest["files"]
+        elif harm == "list":
+            manifest["files"] = ["net.onnx"]
+        elif harm == "rename":
+            manifest["version"] = "another"
         else:
             manifest["format"] = 99
         manifest_path.write_text(json.dumps(manifest))

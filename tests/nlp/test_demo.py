@@ -3,11 +3,13 @@ from __future__ import annotations
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from data.datasets.demo.catalogue import load_artists
+from data.errors import ArtifactError
 from nlp.cleaning import clean_lyrics, text_key
-from nlp.demo import demo_vectors_path, write_demo_vectors
-from nlp.encoder import PACKAGED
+from nlp.demo import DEMO_ENCODER, demo_vectors_path, write_demo_vectors
+from nlp.encoder import PACKAGED, LyricEncoder
 from nlp.evaluation import agreement
 from nlp.mood import MoodModel
 from nlp.vectors import VectorStore
@@ -35,3 +37,19 @@ def test_the_store_is_made_anew_and_leaves_nothing_beside_it(tmp_path: Path) -> 
     made = write_demo_vectors(path, encoder)
     assert made == len(VectorStore(path, dimension=5)) > 400
     assert [p.name for p in tmp_path.iterdir()] == ["v.npz"]
+
+
+def test_a_failing_encoder_leaves_the_old_store(tmp_path: Path) -> None:
+    path = tmp_path / "v.npz"
+    path.write_bytes(b"old")
+    with pytest.raises(ArtifactError):
+        write_demo_vectors(path, LyricEncoder(DEMO_ENCODER, sha256="0" * 64))
+    assert path.read_bytes() == b"old"
+    assert [p.name for p in tmp_path.iterdir()] == ["v.npz"]
+
+
+def test_the_shipped_vectors_can_be_made_again() -> None:
+    lyrics = [a.songs[0].lyrics for a in load_artists()[:4]]
+    shipped = VectorStore(demo_vectors_path()).get([text_key(clean_lyrics(t)) for t in lyrics])
+    made = LyricEncoder(DEMO_ENCODER).encode([clean_lyrics(t) for t in lyrics])
+    assert ((shipped * made).sum(axis=1) > 0.9995).all()

@@ -14,7 +14,12 @@ from data.datasets.demo.catalogue import (
 )
 from data.datasets.demo.config import DemoConfig
 from data.datasets.demo.install import DemoReport, install_demo
-from data.datasets.demo.listeners import DemoListeners, ListenerTruth, simulate_listeners
+from data.datasets.demo.listeners import (
+    DemoListeners,
+    ListenerTruth,
+    listener_ids,
+    simulate_listeners,
+)
 
 __all__ = [
     "DemoArtist",
@@ -26,6 +31,7 @@ __all__ = [
     "demo_songs",
     "install_demo",
     "intended_moods",
+    "listener_ids",
     "load_artists",
     "simulate_listeners",
 ]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from data.datasets.demo.catalogue import demo_songs
 from data.datasets.demo.config import DemoConfig
 from data.datasets.demo.listeners import simulate_listeners
+from data.errors import ConfigError
 
 if TYPE_CHECKING:
     from data.db.session import Database
@@ -42,14 +43,21 @@ def install_demo(
     Raises:
         SchemaOutOfDateError: if ``database.upgrade()`` has not been run.
         DatabaseUnavailableError: if the database cannot be written.
+        ConfigError: if the database holds songs or users, but not the demo's: nothing is mixed in.
     """
     from data.db.repositories import InteractionRepository, SongRepository, UserRepository
 
     listeners = simulate_listeners(config)
     with database.session() as session:
+        present = not set(listeners.users).isdisjoint(UserRepository(session).ids())
+        if not present and (SongRepository(session).count() or UserRepository(session).count()):
+            raise ConfigError(
+                "the database holds data of your own, and the demo is not mixed in:"
+                " set ATTUNE_HOME to another folder"
+            )
         songs = SongRepository(session).upsert_many(demo_songs())
         report(f"demo: {songs} original songs by invented artists")
-        if not set(listeners.users).isdisjoint(UserRepository(session).ids()):
+        if present:
             report("demo: the simulated listeners are there already")
             return DemoReport(songs, 0, 0)
         events = InteractionRepository(session).add_many(listeners.events)

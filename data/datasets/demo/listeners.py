@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,6 +62,14 @@ class DemoListeners:
     users: tuple[str, ...]
     events: tuple[EventRow, ...]
     truth: ListenerTruth
+
+
+@lru_cache(maxsize=2)
+def listener_ids(config: DemoConfig | None = None) -> frozenset[str]:
+    """Return the ids of all simulated listeners, without simulating what they did."""
+    chosen = config or DemoConfig()
+    rng = np.random.default_rng(chosen.seed)
+    return frozenset(draw_population(chosen, load_artists(), rng).ids)
 
 
 def simulate_listeners(config: DemoConfig | None = None) -> DemoListeners:

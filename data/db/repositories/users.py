@@ -54,11 +54,12 @@ class UserRepository:
         """Delete the user and every row about them, keys bound to them included.
 
         Returns:
-            False if there was no such user.
+            False if nothing was stored about them, not even a key.
         """
-        self._session.execute(delete(ApiKey).where(ApiKey.user == external_id))
-        gone = delete(User).where(User.external_id == external_id)
-        return self._session.connection().execute(gone).rowcount > 0
+        connection = self._session.connection()
+        keys = connection.execute(delete(ApiKey).where(ApiKey.user == external_id))
+        users = connection.execute(delete(User).where(User.external_id == external_id))
+        return keys.rowcount + users.rowcount > 0
 
     def export(self, external_id: str) -> dict[str, Any]:
         """Return everything stored about the user, as JSON values; empty lists if unknown."""

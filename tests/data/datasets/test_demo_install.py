@@ -19,6 +19,7 @@ from data.datasets.demo import (
 )
 from data.db.repositories import InteractionRepository, SongRepository, UserRepository
 from data.db.session import Database
+from data.errors import ConfigError
 
 SMALL = DemoConfig(listeners=8, median_listens=30)
 
@@ -83,10 +84,20 @@ def test_an_erased_listener_stays_erased(database: Database) -> None:
         assert gone not in UserRepository(session).ids()
 
 
-def test_other_users_do_not_stop_the_demo(database: Database) -> None:
+def test_the_demo_is_not_mixed_into_data_of_ones_own(database: Database) -> None:
     with database.session() as session:
         UserRepository(session).ensure("somebody")
-    assert install_demo(database, config=SMALL).listeners == 8
+    before = _dump(database)
+    with pytest.raises(ConfigError, match="ATTUNE_HOME"):
+        install_demo(database, config=SMALL)
+    assert _dump(database) == before
+
+
+def test_someone_who_came_by_does_not_stop_the_demo(database: Database) -> None:
+    install_demo(database, config=SMALL)
+    with database.session() as session:
+        UserRepository(session).ensure("somebody")
+    assert install_demo(database, config=SMALL).songs == 432
 
 
 def test_truth_is_in_no_row(database: Database) -> None:
