@@ -143,7 +143,7 @@ def _upright_rgb(picture: Image.Image, longest: int) -> Photo:
     picture.draft(None, (longest, longest))  # JPEG only: decode at 1/2, 1/4 or 1/8
     picture.load()
     turn = _UPRIGHT.get(_orientation(picture))
-    rgb = _to_rgb(picture)
+    rgb = _to_rgb(_thinned(picture, 2 * longest))
     ratio = min(1.0, longest / max(rgb.size))
     if ratio < 1:
         size = (max(1, round(rgb.width * ratio)), max(1, round(rgb.height * ratio)))
@@ -152,6 +152,18 @@ def _upright_rgb(picture: Image.Image, longest: int) -> Photo:
     if turn is not None:
         rgb = rgb.transpose(turn)
     return Photo(np.ascontiguousarray(np.asarray(rgb, dtype=np.uint8)), scale)
+
+
+def _thinned(picture: Image.Image, longest: int) -> Image.Image:
+    """Drop rows and columns of a huge picture in its own mode.
+
+    Converting it whole would take several times the memory it has already.
+    """
+    ratio = longest / max(picture.size)
+    if ratio >= 1 or picture.mode in {"RGB", "L"}:
+        return picture
+    size = (max(1, round(picture.width * ratio)), max(1, round(picture.height * ratio)))
+    return picture.resize(size, Image.Resampling.NEAREST)
 
 
 def _orientation(picture: Image.Image) -> int:

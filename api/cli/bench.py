@@ -1,7 +1,7 @@
 """``attune bench``: how fast this installation answers, over HTTP and in a batch.
 
-Medians over repeats. Every figure has a baseline measured in the same run, so that it means
-something on another machine.
+Medians over repeats, one request after the other. The cheapest request the service has is measured in
+the same run: what the others cost beyond it is their own work, on any machine.
 """
 
 from __future__ import annotations

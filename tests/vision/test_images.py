@@ -194,3 +194,20 @@ def test_a_multi_picture_jpeg_of_a_phone_decodes() -> None:
     stream = io.BytesIO()
     split_picture().save(stream, "MPO", save_all=True, append_images=[Image.new("RGB", (64, 48))])
     assert near(decode_image(stream.getvalue(), LIMITS)[24, 8], RED)
+
+
+@pytest.mark.parametrize("mode", ["RGBA", "P", "I;16"])
+def test_a_huge_picture_of_any_mode_is_thinned_before_it_is_converted(mode: str) -> None:
+    if mode == "I;16":
+        picture = Image.fromarray(np.full((300, 400), 65535 // 2, dtype=np.uint16))
+        expected = (128, 128, 128)
+    else:
+        picture = Image.new("RGBA", (400, 300), (200, 0, 0, 255))
+        picture = picture.quantize(4) if mode == "P" else picture
+        expected = (200, 0, 0)
+    stream = io.BytesIO()
+    picture.save(stream, "PNG")
+    photo = decode_photo(stream.getvalue(), ImageLimits(longest_side=64))
+    assert photo.pixels.shape == (48, 64, 3)
+    assert photo.scale == pytest.approx(400 / 64)
+    np.testing.assert_allclose(photo.pixels.reshape(-1, 3), [expected] * (48 * 64), atol=1)

@@ -15,7 +15,7 @@ from data.types import SongInput
 
 ARTISTS = load_artists()
 SONGS = demo_songs()
-#: Words that machines put in lyrics; a song may need one, a catalogue of them is a template.
+#: Worn-out words; a song may need one, a catalogue of them is a template.
 TIRED = ("neon", "whisper", "whispers", "ember", "embers", "tapestry", "symphony", "echoes")
 
 
