@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import numpy as np
 
 from data.types import FloatArray, IntArray, UserHistory
+from recommender.config import RerankingConfig
 from recommender.model import RecommenderModel
 from recommender.mood import mood_target
 from recommender.query import Fallback, Query, RankedSong, ReasonKind, Recommendation
 from recommender.reasons import explain
-from recommender.reranking.diversity import rerank
+from recommender.reranking.diversity import pool_rows, rerank
 from recommender.stages import CandidateRanker, Context, ItemList, Scorer, top_positions
 
 _NONE, _NO_WEIGHTS = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
@@ -111,12 +112,19 @@ class RecommendationPipeline:
         The head is of a fixed size, so that page two goes on exactly where page one ended.
         """
         config = self.model.config.reranking
-        pool = items.take(np.arange(min(len(items), config.pool), dtype=np.int64))
-        similarity = self.model.content.pairwise(pool.songs)
-        artists = self.model.catalogue.artist_codes[pool.songs]
-        head = rerank(pool.scores, similarity, artists, length, config)
-        tail = np.arange(len(pool), min(length, len(items)), dtype=np.int64)
-        return items.take(np.concatenate([head, tail]))
+        rows, pool = self.rerank_pool(items, config)
+        head = rows[rerank(*pool, length, config)]
+        rest = np.setdiff1d(np.arange(len(items), dtype=np.int64), rows)
+        return items.take(np.concatenate([head, rest])[:length])
+
+    def rerank_pool(
+        self, items: ItemList, config: RerankingConfig
+    ) -> tuple[IntArray, tuple[FloatArray, FloatArray, IntArray]]:
+        """Return the rows that reranking looks at, and their scores, similarities and artists."""
+        rows = pool_rows(self.model.catalogue.artist_codes[items.songs], config)
+        songs = items.songs[rows]
+        similarity = self.model.content.pairwise(songs)
+        return rows, (items.scores[rows], similarity, self.model.catalogue.artist_codes[songs])
 
     def _excluded(self, query: Query, history: UserHistory) -> IntArray:
         banned = history.song_ids if query.exclude_heard else tuple(sorted(history.disliked))

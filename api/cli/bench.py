@@ -1,6 +1,6 @@
 """``attune bench``: how fast this installation answers, over HTTP and in a batch.
 
-Medians over repeats, one request after the other. The cheapest request the service has is measured in
+Medians over repeats, one request after the other. The cheapest request there is is measured in
 the same run: what the others cost beyond it is their own work, on any machine.
 """
 

@@ -13,6 +13,24 @@ from recommender.config import RerankingConfig
 PAGE = 20
 
 
+def pool_rows(artists: IntArray, config: RerankingConfig) -> IntArray:
+    """Choose the rows that reranking looks at, int64, best first.
+
+    Of one artist no more than the cap allows on as many pages as the pool fills; otherwise an
+    artist with hundreds of songs would be the whole pool, with nobody else to put between.
+
+    Args:
+        artists: int64 (c,) artist codes, best-scored first.
+        config: pool size and cap.
+    """
+    order = np.argsort(artists, kind="stable")
+    _, starts, counts = np.unique(artists[order], return_index=True, return_counts=True)
+    nth = np.empty(len(artists), dtype=np.int64)
+    nth[order] = np.arange(len(artists)) - np.repeat(starts, counts)
+    limit = config.artist_cap * math.ceil(config.pool / PAGE)
+    return np.flatnonzero(nth < limit)[: config.pool].astype(np.int64)
+
+
 def rerank(
     scores: FloatArray,
     similarity: FloatArray,

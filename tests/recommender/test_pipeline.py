@@ -17,6 +17,7 @@ from recommender.config import MoodConfig, RerankingConfig
 from recommender.engine import Engine
 from recommender.model import RecommenderModel
 from recommender.query import Query
+from recommender.reranking.diversity import pool_rows, rerank
 from tests.recommender import toys
 
 PIPELINE = build_pipeline(toys.model(), "toy")
@@ -189,3 +190,16 @@ def test_a_reason_falls_with_its_evidence() -> None:
     again = PIPELINE.recommend(Query("u", n=24), without).songs
     texts = [r.text for s in again for r in s.reasons]
     assert not any(title in text for title in named for text in texts)
+
+
+def test_an_artist_with_most_songs_does_not_fill_the_pool() -> None:
+    """Fifty best-scored songs of one artist, then others: the cap still holds."""
+    artists = np.array([0] * 50 + list(range(1, 31)))
+    config = RerankingConfig(diversity=0.0, artist_cap=2, pool=40)
+    rows = pool_rows(artists, config)
+    assert len(rows) == 34
+    assert list(rows[:4]) == [0, 1, 2, 3]
+    scores = np.linspace(1, 0, len(rows), dtype=np.float32)
+    similar = np.eye(len(rows), dtype=np.float32)
+    chosen = artists[rows][rerank(scores, similar, artists[rows], 20, config)]
+    assert (chosen == 0).sum() == 2
