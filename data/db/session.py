@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -155,11 +157,29 @@ def _build_engine(url: URL, busy_timeout_s: float) -> Engine:
         options["poolclass"] = StaticPool
         options["connect_args"]["check_same_thread"] = False
     engine = create_engine(url, **options)
-    event.listen(engine, "connect", _set_pragmas)
+    event.listen(engine, "connect", partial(_set_pragmas, busy_timeout_s))
     return engine
 
 
-def _set_pragmas(connection: sqlite3.Connection, _record: object) -> None:
-    connection.execute("PRAGMA journal_mode=WAL")
+def _set_pragmas(busy_timeout_s: float, connection: sqlite3.Connection, _record: object) -> None:
+    _use_wal(connection, busy_timeout_s)
     connection.execute("PRAGMA synchronous=NORMAL")
     connection.execute("PRAGMA foreign_keys=ON")
+
+
+def _use_wal(connection: sqlite3.Connection, busy_timeout_s: float) -> None:
+    """Switch a new database to write-ahead logging, waiting for others that do the same.
+
+    SQLite does not apply its busy timeout to this switch: of several processes that open a new
+    database at once, all but one would fail at once.
+    """
+    deadline = time.monotonic() + busy_timeout_s
+    while True:
+        try:
+            if connection.execute("PRAGMA journal_mode").fetchone()[0] != "wal":
+                connection.execute("PRAGMA journal_mode=WAL")
+            return
+        except sqlite3.OperationalError as exc:
+            if "locked" not in str(exc) or time.monotonic() > deadline:
+                raise
+            time.sleep(0.02)
