@@ -17,7 +17,8 @@ The tree::
     ├── ConfigError                  a configuration value is unknown or out of range
     ├── InvalidParameterError        a request parameter is unknown or out of range
     ├── ImageError                   a picture cannot be read (see vision.errors)
-    └── TrainingError                a run cannot start, resume or be published
+    ├── TrainingError                a run cannot start, resume or be published
+    └── BenchmarkError               something to be measured is missing or failed
 
 A message names the offending value and what to do about it. HTTP status codes live in
 ``api.problem`` alone.
@@ -28,6 +29,7 @@ from __future__ import annotations
 __all__ = [
     "ArtifactError",
     "AttuneError",
+    "BenchmarkError",
     "BundleCorruptError",
     "BundleNotFoundError",
     "ConfigError",
@@ -115,3 +117,7 @@ class ImageError(AttuneError):
 
 class TrainingError(AttuneError):
     """A training run cannot start, resume or be published."""
+
+
+class BenchmarkError(AttuneError):
+    """Something that was to be measured is missing or failed."""

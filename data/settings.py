@@ -24,6 +24,9 @@ class Settings(BaseSettings):
     max_image_pixels: int = Field(40_000_000, ge=1, description="largest picture, pixels")
     inference_slots: int = Field(4, ge=1, description="pictures worked on at a time")
     inference_wait_s: float = Field(2.0, ge=0, description="wait for a slot before 503, seconds")
+    flip_average: bool | None = Field(
+        None, description="average a face with its mirror image; default: as the model's card says"
+    )
     yunet_model: Path | None = Field(None, description="optional YuNet weights (ONNX)")
     notice_url: str = Field("/privacy", description="where the privacy notice is")
     log_level: str = "INFO"

@@ -24,6 +24,7 @@ from data.errors import (
     TrainingError,
 )
 from data.settings import Settings
+from data.types import FloatArray
 from recommender.config import RecommenderConfig
 from recommender.engine import Engine
 from recommender.model import FILE_NAME, RecommenderModel
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from nlp.vectors import VectorStore
     from recommender.dataset import TrainingData
     from vision.config import EvaluationConfig
+    from vision.face_evaluation import FaceEvaluationConfig
 
 Report = Callable[[str], None]
 #: Length of a lyric vector: that of the packaged MiniLM.
@@ -60,7 +62,7 @@ def build_reader(settings: Settings, bundle: Bundle | None = None) -> Expression
     )
     return ExpressionReader(
         FaceFinder(FaceConfig(), settings.yunet_model),
-        EmotionClassifier.load(network, card),
+        EmotionClassifier.load(network, card, flip_average=settings.flip_average),
         ImageLimits(max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels),
     )
 
@@ -204,15 +206,35 @@ def _fits(settings: Settings, card: Path) -> bool:
 def evaluate_expression(
     settings: Settings, config: EvaluationConfig, data: Path, out: Path, report: Report
 ) -> None:
-    """Score the expression model in force on one split of FER2013; writes a report to ``out``."""
+    """Score the expression model in force, or runs, on one split of FER2013; report to ``out``."""
     from data.datasets.fer2013 import read_fer2013
     from vision.evaluation import evaluate_classifier, write_report
+    from vision.explain import mean_maps
 
-    classifier = reader_in_force(settings).classifier
     split = read_fer2013(data, config.usage)
     training = read_fer2013(data, "Training") if config.find_leaks else None
     report(f"scoring {len(split)} faces")
-    write_report(evaluate_classifier(classifier, split, training), out, f"FER2013 {config.usage}")
+    maps: dict[str, tuple[FloatArray, FloatArray]] = {}
+    if config.runs:
+        from vision.ensemble import evaluate_runs
+
+        runs = [Path(run) for run in config.runs]
+        evaluation = evaluate_runs(runs, read_fer2013(data, "PublicTest"), split, training)
+    else:
+        classifier = reader_in_force(settings).classifier
+        evaluation = evaluate_classifier(classifier, split, training)
+        maps = mean_maps(classifier, split.images, split.labels, config.heat_maps)
+    write_report(evaluation, out, f"FER2013 {config.usage}", maps)
+
+
+def evaluate_face_finding(
+    settings: Settings, config: FaceEvaluationConfig, photos: Path, out: Path, report: Report
+) -> None:
+    """Read photos under other conditions by the model in force; writes a report to ``out``."""
+    from vision.face_evaluation import evaluate_faces, write_face_report
+
+    rows = evaluate_faces(reader_in_force(settings), config, photos, report)
+    write_face_report(rows, out)
 
 
 def _training_data(settings: Settings, mood: Mapping[str, Path], report: Report) -> TrainingData:

@@ -12,7 +12,8 @@ from data.errors import ArtifactError
 from vision.squares import Candidate, Gray, patch
 
 _FOLDER = Path(cv2.__file__).parent / "data"
-_EYE_SIDE = 160  # side of the face in which eyes are looked for, pixels
+_EYE_SIDE = 96  # side of the face in which eyes are looked for, pixels
+_EYE_LEAST, _EYE_MOST = (20, 20), (42, 42)  # boxes around an eye; eye_tree_eyeglasses trained on 20
 
 
 class Cascades:
@@ -56,7 +57,7 @@ class EyeFinder:
         face = patch(gray, square.x, square.y, square.size, _EYE_SIDE, square.angle)
         upper = face[: int(0.62 * _EYE_SIDE)]
         boxes = self.cascades.get(name).detectMultiScale(
-            upper, scaleFactor=1.1, minNeighbors=3, minSize=(24, 24), maxSize=(70, 70)
+            upper, scaleFactor=1.1, minNeighbors=3, minSize=_EYE_LEAST, maxSize=_EYE_MOST
         )
         return [
             ((x + w / 2) / _EYE_SIDE, (y + h / 2) / _EYE_SIDE, w / _EYE_SIDE)

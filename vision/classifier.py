@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from data.artifacts import file_sha256
 from data.errors import ArtifactError, BundleCorruptError
 from data.types import EMOTIONS, FloatArray
-from vision.calibration import softmax
+from vision.calibration import calibrated
 from vision.config import ExpressionCard
 
 _BATCH = 256
@@ -29,8 +29,15 @@ class EmotionClassifier:
         self._input = session.get_inputs()[0].name
 
     @classmethod
-    def load(cls, network: Path, card: Path) -> EmotionClassifier:
+    def load(
+        cls, network: Path, card: Path, *, flip_average: bool | None = None
+    ) -> EmotionClassifier:
         """Open ``emotion.onnx`` with its ``emotion.json``.
+
+        Args:
+            network: the weights.
+            card: labels, calibration, threshold.
+            flip_average: stands above the card's choice; None keeps it.
 
         Raises:
             ArtifactError: if a file is missing or the network does not keep the contract.
@@ -47,6 +54,8 @@ class EmotionClassifier:
             raise ArtifactError(f"{card} has the labels {values.labels}, expected {EMOTIONS}")
         session = _open_session(network)
         _check_contract(session, network, values.side)
+        if flip_average is not None:
+            values = values.model_copy(update={"flip_average": flip_average})
         return cls(session, values)
 
     @property
@@ -73,8 +82,10 @@ class EmotionClassifier:
         """Return calibrated float32 (n, 7) probabilities in the order of ``EMOTIONS``."""
         card = self.card
         flips = self._flips(flip_average)
-        temperature = card.temperature if flips else card.temperature_single
-        return softmax(self.logits(crops, flip_average=flips), temperature)
+        logits = self.logits(crops, flip_average=flips)
+        if flips:
+            return calibrated(logits, card.temperature, card.vector)
+        return calibrated(logits, card.temperature_single, card.vector_single)
 
     def _flips(self, flip_average: bool | None) -> bool:
         return self.card.flip_average if flip_average is None else flip_average

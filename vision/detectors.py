@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -19,117 +19,195 @@ from numpy.typing import NDArray
 from data.errors import ArtifactError
 from vision.cascades import Cascades, EyeFinder
 from vision.config import FaceConfig
-from vision.squares import Candidate, Gray, distinct, patch, reduced, to_gray
+from vision.pyramid import BORDER, LEAST, WINDOW, Level, View, level_of, pyramid, turned
+from vision.squares import Candidate, Gray, distinct, inside, merged, patch, reduced, to_gray
 
-_CASCADE_SIDE = 24  # least pixels of a face for the cascades
-_COARSE_SMALLEST = 0.2  # faces cut by a border or tilted at arm's length are large
-_SECOND_FIELD = 1.6  # side of the region the second cascade sees, of the candidate's
-_SECOND_SIDE = 112  # the same, pixels
 _LARGE = 0.25  # of the picture's shorter side: a face that is what the picture is about
+_CUT = 0.15  # of the same: smaller faces are not looked for where the border cuts them
+_HINT = 4  # hits of the second cascade that are worth a second look
+_MOST = 24  # candidates proved per search, those with most hits: bounds the time of textures
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """What of a candidate's surroundings is looked at: all but ``face`` in sides of it.
+
+    ``face`` is the side at which the candidate is shown, pixels.
+    """
+
+    face: int
+    field: float
+    least: float
+    most: float
+
+
+_AROUND = Region(face=70, field=1.6, least=0.7, most=1.45)  # is there a face?
+_NEAR = Region(face=70, field=1.35, least=0.8, most=1.25)  # there is one: where exactly?
 
 
 class Detector(Protocol):
-    """Anything that finds faces."""
+    """Anything that finds faces. ``in_colour`` tells whether it makes use of colour."""
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Candidate]:
-        """Return the faces of uint8 RGB (H, W, 3), in no order."""
+    in_colour: bool
+
+    def detect(self, picture: NDArray[np.uint8]) -> list[Candidate]:
+        """Return the faces of uint8 RGB (H, W, 3) or gray (H, W), in no order."""
 
 
 class HaarDetector:
-    """Plain search, search with the border padded, and small rotations when both found nothing.
+    """A search from large faces to small; dearer ones for large faces when it found nothing.
 
     Every candidate is confirmed by a second, independently trained cascade on its own region: one
     cascade alone sees faces in clouds and noise.
     """
+
+    in_colour = False
 
     def __init__(self, config: FaceConfig) -> None:
         self.config = config
         self.cascades = Cascades()
         self.eyes = EyeFinder(self.cascades)
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Candidate]:
-        """Return the faces of uint8 RGB (H, W, 3), in no order."""
+    def detect(self, picture: NDArray[np.uint8]) -> list[Candidate]:
+        """Return the faces of uint8 RGB (H, W, 3) or gray (H, W), in no order."""
+        gray = to_gray(picture)
+        levels = pyramid(gray, self.config)
+        found = self._upright(gray, levels)
+        for search in (self._far, self._turned) if not found else ():
+            found = found or search(gray, levels)
+        return distinct(found, self.config.overlap)
+
+    def _upright(self, gray: Gray, levels: list[Level]) -> list[Candidate]:
+        """Search level by level, until faces are too small to count beside the largest."""
         config = self.config
-        gray = to_gray(rgb)
-        fine, coarse = reduced(gray, config.search_side), reduced(gray, config.coarse_side)
-        found = self._search(*fine, config.smallest, min(fine[0].shape))
-        found += self._padded(*coarse)
-        if not found:  # equalising drowns a face lit much better or worse than the rest
-            found = self._padded(*coarse, even=False)
-        for angle in config.angles if not found else ():
-            found += self._turned(*coarse, angle)
-        return distinct(found, config.overlap)
-
-    def _padded(self, gray: Gray, factor: float, even: bool = True) -> list[Candidate]:
-        pad = round(self.config.padding * max(gray.shape))
-        if not pad:
-            return []
-        wide = cast(Gray, cv2.copyMakeBorder(gray, pad, pad, pad, pad, cv2.BORDER_REPLICATE))
-        return [
-            replace(c, x=c.x - pad * factor, y=c.y - pad * factor)
-            for c in self._search(wide, factor, _COARSE_SMALLEST, min(gray.shape), even)
-            if 0 <= c.x / factor - pad < gray.shape[1] and 0 <= c.y / factor - pad < gray.shape[0]
-        ]
-
-    def _turned(self, gray: Gray, factor: float, angle: float) -> list[Candidate]:
-        height, width = gray.shape
-        pad = round(self.config.padding * max(gray.shape))
-        centre = (width / 2, height / 2)
-        turn = cv2.getRotationMatrix2D(centre, angle, 1.0)
-        turn[:, 2] += pad
-        upright = cv2.warpAffine(
-            gray, turn, (width + 2 * pad, height + 2 * pad), borderMode=cv2.BORDER_REPLICATE
-        )
-        back = cv2.invertAffineTransform(turn)
-        found = []
-        for c in self._search(cast(Gray, upright), factor, _COARSE_SMALLEST, min(gray.shape)):
-            x, y = back @ (c.x / factor, c.y / factor, 1.0)
-            if 0 <= x < width and 0 <= y < height:
-                found.append(replace(c, x=x * factor, y=y * factor, angle=angle))
+        found: list[Candidate] = []
+        for level in levels:
+            least = config.beside * max((c.size for c in found), default=0.0) / level.factor
+            if least >= 2 * WINDOW:
+                break
+            border = BORDER if level.factor * WINDOW >= _CUT * min(gray.shape) else 0
+            view = turned(_without(level, found), 0, border)
+            squares = self._squares("alt2", view, config.scale_step, least)
+            found += self._confirmed(gray, squares, level.factor, found)
         return found
 
-    def _search(
-        self, gray: Gray, factor: float, smallest: float, side: int, even: bool = True
-    ) -> list[Candidate]:
-        """Search for faces of ``smallest * side``; candidates come back times ``factor``."""
-        least = max(_CASCADE_SIDE, round(smallest * side))
-        if min(gray.shape) < least:
+    def _far(self, gray: Gray, levels: list[Level]) -> list[Candidate]:
+        """Search once more for faces smaller than are looked for beside others."""
+        least = self.config.smallest_alone * min(gray.shape)
+        if least >= levels[-1].factor * WINDOW or least < LEAST:
             return []
-        boxes = self.cascades.get("frontalface_alt2").detectMultiScale(
-            cv2.equalizeHist(gray) if even else gray,
-            scaleFactor=self.config.scale_step,
-            minNeighbors=self.config.neighbours,
-            minSize=(least, least),
+        level = level_of(gray, least)
+        most = levels[-1].factor * WINDOW / level.factor
+        squares = self._squares("alt2", turned(level.gray, 0, 0), self.config.scale_step, 0, most)
+        return self._confirmed(gray, squares, level.factor, [])
+
+    def _turned(self, gray: Gray, levels: list[Level]) -> list[Candidate]:
+        """Try small rotations, evened light and another cascade, until one finds a large face."""
+        config = self.config
+        least = config.smallest_turned * min(gray.shape)
+        ways = [("alt2", angle, False) for angle in config.angles]
+        for name, angle, even in [*ways, ("alt2", 0.0, True), ("default", 0.0, False)]:
+            found: list[Candidate] = []
+            for level in (one for one in levels if 2 * WINDOW * one.factor > least):
+                view = turned(level.gray, angle)
+                view = replace(view, gray=cast(Gray, cv2.equalizeHist(view.gray))) if even else view
+                squares = self._squares(name, view, config.fine_step, least / level.factor)
+                found += self._confirmed(gray, squares, level.factor, found)
+            if found:
+                return found
+        return []
+
+    def _squares(
+        self, name: str, view: View, step: float, least: float, most: float = 2 * WINDOW
+    ) -> list[Candidate]:
+        """Return what one cascade sees of ``least`` to ``most`` pixels, in pixels of the level."""
+        if min(view.gray.shape) < WINDOW:
+            return []
+        boxes = self.cascades.get(f"frontalface_{name}").detectMultiScale(
+            view.gray,
+            scaleFactor=step,
+            minNeighbors=0,
+            minSize=(max(WINDOW, int(least)),) * 2,
+            maxSize=(int(most),) * 2,
         )
-        squares = [Candidate(x + w / 2, y + h / 2, float(w)) for x, y, w, h in boxes]
-        scored = [replace(c, score=self._proof(gray, c, side)) for c in squares]
-        return [c.scaled(factor) for c in scored if c.score > 0]
+        raw = [Candidate(x + w / 2, y + w / 2, float(w), score=1.0) for x, y, w, _ in boxes]
+        return view.back(merged(raw))[:_MOST]
 
-    def _proof(self, gray: Gray, square: Candidate, side: int) -> float:
-        """Return how often the second cascade hits the square's region, or 0 if too seldom.
+    def _confirmed(
+        self, gray: Gray, squares: list[Candidate], factor: float, known: list[Candidate]
+    ) -> list[Candidate]:
+        """Return those squares, in pixels of the picture, that are proved and not known yet."""
+        scaled = [square.scaled(factor) for square in squares]
+        fresh = [c for c in scaled if not any(inside(c, other) for other in known)]
+        return [face for c in fresh if (face := self._proved(gray, c)) is not None]
 
-        Measured: faces mostly 60-220, look-alikes in noise and textures at most 42 and small. So
-        few hits are enough only for a face that fills much of the picture and shows two eyes.
+    def _proved(self, gray: Gray, square: Candidate) -> Candidate | None:
+        """Return the face where the second cascade sees it, or None if it hits too seldom.
+
+        Measured: see docs/evaluation.md. Few hits are enough only for a face that fills much of
+        the picture, and fewest where it shows two eyes as well.
         """
-        region = patch(gray, square.x, square.y, square.size * _SECOND_FIELD, _SECOND_SIDE)
-        face = _SECOND_SIDE / _SECOND_FIELD
-        _, hits = self.cascades.get("frontalface_default").detectMultiScale2(
-            cv2.equalizeHist(region),
+        seen = self._seen(gray, square, _AROUND)
+        if seen is None or seen.score < _HINT:
+            return None
+        # A second look from there: place and size jitter less, and a poor start does not tell.
+        poor = not self._enough(gray, seen) or not 0.85 < seen.size / square.size < 1.18
+        again = self._seen(gray, seen, _AROUND if poor else _NEAR) or seen
+        sure = replace(again, score=max(seen.score, again.score))
+        return sure if self._enough(gray, sure, with_eyes=True) else None
+
+    def _enough(self, gray: Gray, face: Candidate, with_eyes: bool = False) -> bool:
+        config, large = self.config, face.size >= _LARGE * min(gray.shape)
+        if face.score >= (config.large_hits if large else config.sure_hits):
+            return True
+        weak = with_eyes and large and face.score >= config.weak_hits
+        return weak and self.eyes.seen_twice(gray, face)
+
+    def _seen(self, gray: Gray, square: Candidate, region: Region) -> Candidate | None:
+        """Return where the second cascade hits most around the square, ``score`` times, if ever."""
+        side = round(region.field * region.face)
+        scale = square.size / region.face
+        cut = patch(gray, square.x, square.y, side * scale, side, square.angle)
+        boxes, hits = self.cascades.get("frontalface_alt").detectMultiScale2(
+            cv2.equalizeHist(cut),
             scaleFactor=1.05,
             minNeighbors=1,
-            minSize=(int(0.7 * face), int(0.7 * face)),
-            maxSize=(int(1.45 * face), int(1.45 * face)),
+            minSize=(int(region.least * region.face),) * 2,
+            maxSize=(int(region.most * region.face),) * 2,
         )
-        most = int(max(hits, default=0))
-        if most >= self.config.sure_hits:
-            return float(most)
-        if most < self.config.weak_hits or square.size < _LARGE * side:
-            return 0.0
-        return float(most) if self.eyes.seen_twice(gray, square) else 0.0
+        if not len(hits):
+            return None
+        x, y, width, _ = boxes[int(np.argmax(hits))]
+        middle = (side - width) / 2
+        seen = _moved(square, (x - middle) * scale, (y - middle) * scale)
+        return replace(seen, size=width * scale, score=float(max(hits)))
+
+
+def _without(level: Level, faces: list[Candidate]) -> Gray:
+    """Return the level with known faces painted flat: cascades leave flat places at once."""
+    if not faces:
+        return level.gray
+    gray = level.gray.copy()
+    for face in faces:
+        x, y, half = (v / level.factor for v in (face.x, face.y, face.size / 2))
+        gray[max(0, int(y - half)) : int(y + half), max(0, int(x - half)) : int(x + half)] = 128
+    return gray
+
+
+def _moved(square: Candidate, x: float, y: float) -> Candidate:
+    """Return the square moved by x and y, both along its own turned axes."""
+    turn = math.radians(square.angle)
+    return replace(
+        square,
+        x=square.x + x * math.cos(turn) - y * math.sin(turn),
+        y=square.y + x * math.sin(turn) + y * math.cos(turn),
+    )
 
 
 class YunetDetector:
     """YuNet by OpenCV's own runner, for installations that have its weights."""
+
+    in_colour = True
 
     def __init__(self, model: Path, config: FaceConfig) -> None:
         if not model.is_file():
@@ -137,8 +215,9 @@ class YunetDetector:
         self._model, self.config = model, config
         self._local = threading.local()
 
-    def detect(self, rgb: NDArray[np.uint8]) -> list[Candidate]:
-        """Return the faces of uint8 RGB (H, W, 3), in no order."""
+    def detect(self, picture: NDArray[np.uint8]) -> list[Candidate]:
+        """Return the faces of uint8 RGB (H, W, 3) or gray (H, W), in no order."""
+        rgb = picture if picture.ndim == 3 else np.repeat(picture[..., None], 3, axis=2)
         if not hasattr(self._local, "net"):
             self._local.net = cv2.FaceDetectorYN.create(
                 str(self._model), "", (320, 320), self.config.yunet_score

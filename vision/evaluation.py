@@ -6,7 +6,6 @@ Training. *FER+* scores against the majority of the crowd's votes (Barsoum et al
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -17,12 +16,14 @@ from data.datasets.fer2013 import VOTE_NAMES, FerSplit
 from data.types import EMOTIONS, FloatArray, IntArray
 from vision import calibration as measure
 from vision.classifier import EmotionClassifier
+from vision.config import VectorScaling
 from vision.report import write_report
+from vision.targets import VOTED
+from vision.views import Network, both_views
 
 __all__ = [
     "Evaluation",
     "Score",
-    "both_views",
     "evaluate_classifier",
     "evaluate_network",
     "leaked_rows",
@@ -30,13 +31,10 @@ __all__ = [
     "write_report",
 ]
 
-#: A network: uint8 (n, 48, 48) gray faces -> float32 (n, 7) logits of that single view.
-Network: TypeAlias = Callable[[NDArray[np.uint8]], FloatArray]
 Interval: TypeAlias = tuple[float, float]
 
 _SEED = 20130716  # of the bootstrap; any fixed number does
-#: FER+ vote columns of our seven labels, in the order of ``EMOTIONS``.
-_VOTED = ("anger", "disgust", "fear", "happiness", "sadness", "surprise", "neutral")
+_COVERAGES = tuple(round(0.1 * i, 1) for i in range(1, 11))
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +71,7 @@ class Evaluation:
         deleaked_interval: its interval.
         ferplus_rows: pictures whose voters agree on one of the seven; None without votes.
         ferplus_accuracy: accuracy against the voters.
+        accuracy_by_coverage: (coverage, accuracy) of the surest answers, from 10 % to all.
         threshold: confidence below which an answer is uncertain.
         coverage: share of answers at or above it.
         certain_accuracy: accuracy of those; NaN if there are none.
@@ -90,6 +89,7 @@ class Evaluation:
     deleaked_interval: Interval | None
     ferplus_rows: int | None
     ferplus_accuracy: float | None
+    accuracy_by_coverage: tuple[tuple[float, float], ...]
     threshold: float
     coverage: float
     certain_accuracy: float
@@ -112,6 +112,7 @@ def evaluate_classifier(
         split,
         training,
         temperatures=(card.temperature_single, card.temperature),
+        vectors=(card.vector_single, card.vector),
         threshold=card.threshold,
         flip_average=card.flip_average,
     )
@@ -123,6 +124,7 @@ def evaluate_network(
     training: FerSplit | None = None,
     *,
     temperatures: tuple[float, float] = (1.0, 1.0),
+    vectors: tuple[VectorScaling | None, VectorScaling | None] = (None, None),
     threshold: float = 0.0,
     flip_average: bool = True,
 ) -> Evaluation:
@@ -133,12 +135,13 @@ def evaluate_network(
         split: scored on, all rows.
         training: what it was trained on, to find leaked copies.
         temperatures: of single and of flip-averaged logits.
+        vectors: scalings of the same that replace them, or None.
         threshold: confidence below which an answer is uncertain.
         flip_average: which view the service uses.
     """
     single, flipped = both_views(network, split.images)
-    logits, temperature = (flipped, temperatures[1]) if flip_average else (single, temperatures[0])
-    p = measure.softmax(logits, temperature)
+    view = int(flip_average)
+    p = measure.calibrated((single, flipped)[view], temperatures[view], vectors[view])
     predicted, correct = p.argmax(axis=1), p.argmax(axis=1) == split.labels
     confusion = measure.confusion_matrix(predicted, split.labels)
     fresh = None if training is None else ~leaked_rows(split, training)
@@ -148,8 +151,8 @@ def evaluate_network(
     bins = measure.reliability(p, split.labels)
     return Evaluation(
         rows=len(split),
-        single=_score(single, split.labels, temperatures[0]),
-        flipped=_score(flipped, split.labels, temperatures[1]),
+        single=_score(single, split.labels, temperatures[0], vectors[0]),
+        flipped=_score(flipped, split.labels, temperatures[1], vectors[1]),
         served="flipped" if flip_average else "single",
         recall={name: float(r) for name, r in zip(EMOTIONS, recall, strict=True)},
         deleaked_rows=None if fresh is None else int(fresh.sum()),
@@ -157,19 +160,15 @@ def evaluate_network(
         deleaked_interval=None if fresh is None else _accuracy_interval(correct[fresh]),
         ferplus_rows=None if voted is None else int((voted >= 0).sum()),
         ferplus_accuracy=None if voted is None else _mean((predicted == voted)[voted >= 0]),
+        accuracy_by_coverage=tuple(
+            (share, measure.accuracy_at(p.max(axis=1), correct, share)) for share in _COVERAGES
+        ),
         threshold=threshold,
         coverage=_mean(certain),
         certain_accuracy=_mean(correct[certain]),
         confusion=tuple(tuple(int(n) for n in row) for row in confusion),
         reliability=tuple((float(c), float(a), int(n)) for c, a, n in zip(*bins, strict=True)),
     )
-
-
-def both_views(network: Network, images: NDArray[np.uint8]) -> tuple[FloatArray, FloatArray]:
-    """Return logits float32 (n, 7) of single views, and averaged with the mirror images."""
-    single = network(images)
-    mirrored = network(np.ascontiguousarray(images[:, :, ::-1]))
-    return single, np.asarray((single + mirrored) / 2, dtype=np.float32)
 
 
 def leaked_rows(test: FerSplit, training: FerSplit) -> NDArray[np.bool_]:
@@ -188,13 +187,14 @@ def majority_labels(votes: NDArray[np.uint8]) -> IntArray:
     order = np.sort(votes, axis=1)
     unique = order[:, -1] > order[:, -2]
     to_label = np.full(len(VOTE_NAMES), -1, dtype=np.int64)
-    for label, name in enumerate(_VOTED):
-        to_label[VOTE_NAMES.index(name)] = label
+    to_label[list(VOTED)] = np.arange(len(VOTED))
     return np.where(unique, to_label[votes.argmax(axis=1)], -1)
 
 
-def _score(logits: FloatArray, labels: IntArray, temperature: float) -> Score:
-    p = measure.softmax(logits, temperature)
+def _score(
+    logits: FloatArray, labels: IntArray, temperature: float, vector: VectorScaling | None
+) -> Score:
+    p = measure.calibrated(logits, temperature, vector)
     predicted = p.argmax(axis=1)
     correct = predicted == labels
 

@@ -21,10 +21,11 @@ from data.errors import TrainingError
 from data.types import EMOTIONS, FloatArray
 from vision import calibration as measure
 from vision.classifier import EmotionClassifier
-from vision.config import ExpressionCard, TrainingConfig
-from vision.evaluation import Evaluation, both_views, evaluate_classifier, write_report
+from vision.config import ExpressionCard
+from vision.evaluation import Evaluation, evaluate_classifier, write_report
 from vision.model_card import model_card_text
-from vision.networks import build_network
+from vision.runs import keras_logits, load_run
+from vision.views import both_views
 
 MAX_BYTES = 12_000_000
 _PARITY_ROWS = 1500
@@ -89,36 +90,6 @@ def export_run(
     return Exported(network, card_path, evaluation, difference)
 
 
-def load_run(run: Path) -> tuple[keras.Model, TrainingConfig]:
-    """Return the best epoch's network in plain float32, and the run's configuration.
-
-    A network trained in mixed precision keeps float32 weights but computes in bfloat16, so a fresh
-    float32 network takes the weights over.
-    """
-    if not (run / "best.keras").exists():
-        raise TrainingError(f"{run} holds no best.keras: train it for at least one epoch")
-    config = TrainingConfig.from_toml(run / "config.toml")
-    trained = keras.models.load_model(run / "best.keras", compile=False)
-    policy = keras.config.dtype_policy()
-    keras.config.set_dtype_policy("float32")
-    try:
-        model = build_network(config.network)
-    finally:
-        keras.config.set_dtype_policy(policy)
-    model.set_weights(trained.get_weights())
-    return model, config
-
-
-def keras_logits(model: keras.Model) -> Callable[[NDArray[np.uint8]], FloatArray]:
-    """Return uint8 (n, side, side) -> float32 (n, 7) logits by Keras."""
-
-    def run(crops: NDArray[np.uint8]) -> FloatArray:
-        x = crops[..., None].astype(np.float32)
-        return np.asarray(model.predict(x, batch_size=256, verbose=0), dtype=np.float32)
-
-    return run
-
-
 def write_onnx(model: keras.Model, path: Path, *, half: bool = False) -> None:
     """Write ``model`` as ONNX with one input of any batch size and logits out.
 
@@ -165,18 +136,22 @@ def fit_card(
     weights: Path,
     side: int,
 ) -> ExpressionCard:
-    """Fit temperatures and the abstention threshold on the validation split."""
+    """Fit calibration and the abstention threshold on the validation split."""
     single, flipped = both_views(network, validation.images)
-    temperature = measure.fit_temperature(flipped, validation.labels)
-    p = measure.softmax(flipped, temperature)
+    labels = validation.labels
+    temperature, vector = (
+        measure.fit_temperature(flipped, labels),
+        measure.choose_vector(flipped, labels),
+    )
+    p = measure.calibrated(flipped, temperature, vector)
     return ExpressionCard(
         labels=EMOTIONS,
         side=side,
         temperature=temperature,
-        temperature_single=measure.fit_temperature(single, validation.labels),
-        threshold=measure.abstention_threshold(
-            p.max(axis=1), p.argmax(axis=1) == validation.labels
-        ),
+        temperature_single=measure.fit_temperature(single, labels),
+        vector=vector,
+        vector_single=measure.choose_vector(single, labels),
+        threshold=measure.abstention_threshold(p.max(axis=1), p.argmax(axis=1) == labels),
         flip_average=True,
         sha256=file_sha256(weights),
         trained_on="FER2013 Training; calibrated on PublicTest",

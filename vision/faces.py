@@ -15,7 +15,7 @@ from data.types import FaceBox
 from vision.cascades import Cascades, EyeFinder
 from vision.config import FaceConfig
 from vision.detectors import Detector, HaarDetector, YunetDetector
-from vision.squares import Candidate, patch, to_gray
+from vision.squares import Candidate, Gray, patch, to_gray
 
 #: Side of a crop, pixels: that of FER2013.
 CROP_SIDE = 48
@@ -35,7 +35,7 @@ class Face:
 
 
 class FaceFinder:
-    """Faces of an upright RGB picture, largest first.
+    """Faces of an upright picture, largest first.
 
     Args:
         config: how to search and to frame.
@@ -51,27 +51,32 @@ class FaceFinder:
         )
         self._eyes = EyeFinder(Cascades())
 
-    def find(self, rgb: NDArray[np.uint8]) -> list[Face]:
-        """Return the faces of uint8 RGB (H, W, 3); empty if there is none."""
-        height, width = rgb.shape[:2]
-        squares = self._detector.detect(rgb)
+    @property
+    def in_colour(self) -> bool:
+        """Whether pictures should be given in colour; gray ones are decoded faster."""
+        return self._detector.in_colour
+
+    def find(self, picture: NDArray[np.uint8]) -> list[Face]:
+        """Return the faces of uint8 RGB (H, W, 3) or gray (H, W); empty if there is none."""
+        height, width = picture.shape[:2]
+        squares = self._detector.detect(picture)
         faces = [Face(_clipped(square, width, height), square) for square in squares]
         return sorted(faces, key=lambda f: (-f.square.size, f.box.x, f.box.y))
 
-    def crop(self, rgb: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
+    def crop(self, picture: NDArray[np.uint8], face: Face) -> NDArray[np.uint8]:
         """Return the face upright and framed like FER2013, uint8 gray (48, 48)."""
-        return frame_face(self._levelled(rgb, face.square), rgb, self.config)
+        gray = to_gray(picture)
+        return frame_face(self._levelled(gray, face.square), gray, self.config)
 
-    def _levelled(self, rgb: NDArray[np.uint8], square: Candidate) -> Candidate:
+    def _levelled(self, gray: Gray, square: Candidate) -> Candidate:
         if not self.config.level_eyes:
             return square
-        off = self._eyes.angle(to_gray(rgb), square)
+        off = self._eyes.angle(gray, square)
         return square if off is None else replace(square, angle=square.angle + off)
 
 
-def frame_face(square: Candidate, rgb: NDArray[np.uint8], config: FaceConfig) -> NDArray[np.uint8]:
+def frame_face(square: Candidate, gray: Gray, config: FaceConfig) -> NDArray[np.uint8]:
     """Cut ``square``, with the margin and shift of ``config``, as uint8 gray (48, 48)."""
-    gray = to_gray(rgb)
     down = np.deg2rad(90 + square.angle)
     x = square.x + config.shift * square.size * float(np.cos(down))
     y = square.y + config.shift * square.size * float(np.sin(down))

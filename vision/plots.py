@@ -7,9 +7,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from data.errors import MissingExtraError
-from data.types import EMOTIONS, IntArray
+from data.types import EMOTIONS, FloatArray, IntArray
 
 
 def plot_confusion(confusion: IntArray, path: Path) -> None:
@@ -65,3 +66,67 @@ def _figure(width: float, height: float) -> Any:
     except ImportError as exc:
         raise MissingExtraError("plots need matplotlib: pip install 'attune[train]'") from exc
     return Figure(figsize=(width, height), layout="constrained")
+
+
+def plot_accuracy_over_cost(points: Sequence[tuple[str, int, float]], path: Path) -> None:
+    """Draw (name, multiply-accumulates, accuracy) of experiments, cost on a logarithmic axis."""
+    figure = _figure(8.0, 5.0)
+    axes = figure.subplots()
+    for name, macs, accuracy in points:
+        axes.plot([macs / 1e6], [accuracy], marker="o", color="tab:blue")
+        axes.annotate(
+            name, (macs / 1e6, accuracy), fontsize=7, xytext=(4, 3), textcoords="offset points"
+        )
+    axes.set_xscale("log")
+    axes.set_xlabel("multiply-accumulates of one face, millions")
+    axes.set_ylabel("accuracy on PrivateTest")
+    figure.savefig(path, dpi=110)
+
+
+def plot_mean_maps(maps: Mapping[str, tuple[FloatArray, FloatArray]], path: Path) -> None:
+    """Draw mean occlusion maps: expression -> mean face in gray [0, 255], and heat in [-1, 1]."""
+    figure = _figure(1.8 * max(1, len(maps)), 2.3)
+    for axes, (name, (face, heat)) in zip(
+        np.atleast_1d(figure.subplots(1, max(1, len(maps)))), maps.items(), strict=False
+    ):
+        axes.imshow(face, cmap="gray", vmin=0, vmax=255)
+        strength = np.clip(np.abs(heat) / max(float(np.abs(heat).max()), 1e-6), 0, 1)
+        axes.imshow(heat, cmap="PuOr_r", vmin=-0.6, vmax=0.6, alpha=0.75 * strength)
+        axes.set_title(name, fontsize=9)
+        axes.axis("off")
+    figure.savefig(path, dpi=110)
+
+
+def plot_risk_coverage(points: Sequence[tuple[float, float]], path: Path) -> None:
+    """Draw the accuracy of the surest answers over the share of them, (coverage, accuracy)."""
+    figure = _figure(5.0, 3.6)
+    axes = figure.subplots()
+    axes.plot([c for c, _ in points], [a for _, a in points], marker="o")
+    axes.set_xlabel("share of answers, surest first")
+    axes.set_ylabel("accuracy")
+    figure.savefig(path, dpi=110)
+
+
+def plot_class_counts(counts: Mapping[str, Sequence[int]], path: Path) -> None:
+    """Draw how many pictures each expression has, for each named split."""
+    figure = _figure(7.0, 3.6)
+    axes = figure.subplots()
+    width = 0.8 / max(1, len(counts))
+    for i, (split, values) in enumerate(counts.items()):
+        axes.bar(np.arange(len(EMOTIONS)) + i * width, values, width, label=split)
+    axes.set_xticks(np.arange(len(EMOTIONS)) + 0.4 - width / 2, EMOTIONS)
+    axes.set_ylabel("pictures")
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=110)
+
+
+def plot_examples(images: NDArray[np.uint8], titles: Sequence[str], path: Path) -> None:
+    """Draw gray pictures uint8 (n, side, side) of a public data set side by side, titled."""
+    figure = _figure(1.7 * len(images), 2.2)
+    for axes, image, title in zip(
+        np.atleast_1d(figure.subplots(1, len(images))), images, titles, strict=True
+    ):
+        axes.imshow(image, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(title, fontsize=8)
+        axes.axis("off")
+    figure.savefig(path, dpi=110)

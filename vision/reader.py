@@ -21,7 +21,7 @@ FaceChoice = Literal["largest", "only"]
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class Look:
     """The face that one frame gave."""
 
     crop: NDArray[np.uint8]
@@ -61,7 +61,7 @@ class ExpressionReader:
         """
         if not frames:
             raise InvalidParameterError("selfie", "no picture was sent: send at least one frame")
-        looks = [look for data in frames if (look := self._look(data, face)) is not None]
+        looks = [look for data in frames if (look := self.look(data, face)) is not None]
         if not looks:
             raise NoFaceError(
                 "no face was found: face the camera in even light, or state a mood instead"
@@ -78,15 +78,16 @@ class ExpressionReader:
             box=looks[-1].box,
         )
 
-    def _look(self, data: bytes, face: FaceChoice) -> _Look | None:
-        photo = decode_photo(data, self.limits)
+    def look(self, data: bytes, face: FaceChoice = "largest") -> Look | None:
+        """Return the face that is read in one frame, or None if there is none; see :meth:`read`."""
+        photo = decode_photo(data, self.limits, gray=not self.finder.in_colour)
         found = self.finder.find(photo.pixels)
         if not found:
             return None
         if face == "only" and len(found) > 1:
             raise MultipleFacesError(len(found))
         crop = self.finder.crop(photo.pixels, found[0])
-        return _Look(crop, len(found), _scaled(found[0].box, photo.scale))
+        return Look(crop, len(found), _scaled(found[0].box, photo.scale))
 
 
 def _scaled(box: FaceBox, scale: float) -> FaceBox:

@@ -3,28 +3,56 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from data.types import EMOTIONS
-from vision.plots import plot_confusion, plot_reliability
+from data.types import EMOTIONS, FloatArray
+from vision.plots import plot_confusion, plot_mean_maps, plot_reliability, plot_risk_coverage
 
 if TYPE_CHECKING:
     from vision.evaluation import Evaluation, Interval, Score
 
 
-def write_report(evaluation: Evaluation, folder: Path, title: str) -> None:
-    """Write ``report.md``, ``metrics.json``, ``confusion.png`` and ``reliability.png``."""
+Maps: TypeAlias = Mapping[str, tuple[FloatArray, FloatArray]]
+
+
+def write_report(
+    evaluation: Evaluation, folder: Path, title: str, maps: Maps | None = None
+) -> None:
+    """Write ``report.md``, ``metrics.json`` and plots.
+
+    Args:
+        evaluation: what was measured.
+        folder: made if absent.
+        title: of the report.
+        maps: mean occlusion maps of :func:`vision.explain.mean_maps`, drawn if given.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "metrics.json").write_text(
         json.dumps(_without_nan(asdict(evaluation)), indent=1), encoding="utf-8"
     )
-    (folder / "report.md").write_text(report_text(evaluation, title), encoding="utf-8")
+    text = report_text(evaluation, title)
+    if maps:
+        plot_mean_maps(maps, folder / "heat_maps.png")
+        text += _MAPS
+    (folder / "report.md").write_text(text, encoding="utf-8")
+    plot_risk_coverage(evaluation.accuracy_by_coverage, folder / "risk_coverage.png")
     plot_confusion(np.array(evaluation.confusion), folder / "confusion.png")
     plot_reliability(evaluation.reliability, folder / "reliability.png")
+
+
+_MAPS = """
+## What drove the answers
+
+Mean occlusion maps over rightly read faces of each expression, on the mean of these faces: orange
+where blurring costs the answer, purple where it helps.
+
+![heat maps](heat_maps.png)
+"""
 
 
 def _without_nan(value: Any) -> Any:
@@ -64,6 +92,11 @@ def report_text(evaluation: Evaluation, title: str) -> str:
         f"- Confidence of at least {e.threshold:.3f}: {e.coverage:.1%} of answers, "
         f"{e.certain_accuracy:.1%} of them right; the others are called uncertain "
         f"({best.accuracy:.1%} right over all).",
+        "- The surest answers: "
+        + ", ".join(
+            f"{share:.0%} of them {right:.1%} right" for share, right in e.accuracy_by_coverage
+        )
+        + " (risk and coverage).",
         "",
         "| true expression | pictures | recall |",
         "|---|---|---|",
@@ -72,7 +105,7 @@ def report_text(evaluation: Evaluation, title: str) -> str:
             for name, row in zip(EMOTIONS, e.confusion, strict=True)
         ),
         "",
-        "![confusion](confusion.png) ![reliability](reliability.png)",
+        "![confusion](confusion.png) ![reliability](reliability.png) ![risk](risk_coverage.png)",
         "",
     ]
     return "\n".join(lines)

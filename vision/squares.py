@@ -45,7 +45,7 @@ def distinct(candidates: Sequence[Candidate], overlap: float) -> list[Candidate]
     """
     kept: list[Candidate] = []
     for one in sorted(candidates, key=lambda c: -c.score):
-        if all(_iou(one, other) <= overlap and not _nested(one, other) for other in kept):
+        if all(_iou(one, other) <= overlap and not inside(one, other) for other in kept):
             kept.append(one)
     return kept
 
@@ -59,13 +59,38 @@ def _iou(a: Candidate, b: Candidate) -> float:
     return width * height / (a.size**2 + b.size**2 - width * height)
 
 
-def _nested(a: Candidate, b: Candidate) -> bool:
+def inside(a: Candidate, b: Candidate) -> bool:
+    """Tell whether the centre of the smaller square lies within the other."""
     return max(abs(a.x - b.x), abs(a.y - b.y)) < max(a.size, b.size) / 2
 
 
-def to_gray(rgb: NDArray[np.uint8]) -> Gray:
-    """Return the gray levels of uint8 RGB (H, W, 3)."""
-    return cast(Gray, cv2.cvtColor(rgb, cv2.COLOR_RGB2GRAY))
+def merged(hits: Sequence[Candidate]) -> list[Candidate]:
+    """Join the hits of one cascade around the same place, most hits first.
+
+    The square of a group is the mean of its hits, its score their number.
+    """
+    groups: list[list[Candidate]] = []
+    for hit in hits:
+        for group in groups:
+            first = group[0]
+            off = max(abs(hit.x - first.x), abs(hit.y - first.y))
+            if off < 0.35 * first.size and 0.6 < hit.size / first.size < 1.67:
+                group.append(hit)
+                break
+        else:
+            groups.append([hit])
+    return sorted((_mean(group) for group in groups), key=lambda c: -c.score)
+
+
+def _mean(group: Sequence[Candidate]) -> Candidate:
+    n = len(group)
+    x, y, size = (sum(getattr(c, name) for c in group) / n for name in ("x", "y", "size"))
+    return Candidate(x, y, size, score=float(n))
+
+
+def to_gray(picture: NDArray[np.uint8]) -> Gray:
+    """Return the gray levels, uint8 (H, W), of uint8 RGB (H, W, 3) or of gray itself."""
+    return picture if picture.ndim == 2 else cast(Gray, cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY))
 
 
 def reduced(gray: Gray, side: int) -> tuple[Gray, float]:
@@ -78,13 +103,33 @@ def reduced(gray: Gray, side: int) -> tuple[Gray, float]:
     return cast(Gray, small), factor
 
 
+def thinned(gray: Gray, whole: int) -> Gray:
+    """Average ``whole`` by ``whole`` pixels: several times faster than a broken factor.
+
+    Up to ``whole - 1`` last rows and columns are left out.
+    """
+    whole = min(whole, *gray.shape)
+    if whole < 2:
+        return gray
+    size = (gray.shape[1] // whole, gray.shape[0] // whole)
+    even = gray[: size[1] * whole, : size[0] * whole]
+    return cast(Gray, cv2.resize(even, size, interpolation=cv2.INTER_AREA))
+
+
 def patch(gray: Gray, x: float, y: float, size: float, side: int, angle: float = 0.0) -> Gray:
     """Cut the square of ``size`` around (x, y), turned upright by ``angle``, at ``side`` pixels.
 
     Border pixels are repeated where the square reaches over the picture. Larger squares are first
-    cut at a multiple of ``side``, then averaged (INTER_AREA), so that nothing aliases.
+    cut at a multiple of ``side``, then averaged (INTER_AREA), so that nothing aliases; of much
+    larger ones the region is averaged before it is turned, which is a tenth of the work.
     """
     steps = max(1, math.ceil(size / side - 1e-9))
+    if steps > 3:
+        whole = steps // 2
+        x0, y0 = (max(0, math.floor(v - size)) for v in (x, y))
+        near = thinned(gray[y0 : math.ceil(y + size), x0 : math.ceil(x + size)], whole)
+        x, y = ((v - v0 + 0.5) / whole - 0.5 for v, v0 in ((x, x0), (y, y0)))
+        return patch(near, x, y, size / whole, side, angle)
     work = side * steps
     scale = work / size
     cut = cv2.getRotationMatrix2D((x, y), angle, scale)

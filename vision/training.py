@@ -1,8 +1,9 @@
 """Training of expression networks: one TOML in, one run folder out, resumable after a kill.
 
 A run folder holds ``config.toml``, ``record.json`` (data fingerprint, versions, per-epoch history),
-``checkpoint.keras`` with ``progress.json`` (the last finished epoch) and ``best.keras``, chosen by
-accuracy on PublicTest, and at the end ``learning_curve.png``. PrivateTest is never read here.
+``progress.json`` (history of the finished epochs) with its ``checkpoint-N.npz``, and
+``best.weights.h5``, chosen by accuracy on PublicTest; at the end pictures of the curves, the class
+counts, the confusion on PublicTest and one face per class. PrivateTest is never read here.
 """
 
 from __future__ import annotations
@@ -11,48 +12,35 @@ import hashlib
 import json
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
-from numpy.typing import NDArray
 
 from data.datasets.fer2013 import FerSplit
 from data.errors import TrainingError
 from data.types import EMOTIONS
-from vision.augmentation import augment
+from vision.alignment import align_split
+from vision.batches import FaceBatches
+from vision.calibration import confusion_matrix, negative_log_likelihood, softmax
 from vision.config import TrainingConfig
-from vision.networks import build_network
-from vision.plots import plot_learning_curve
+from vision.device import on_device
+from vision.networks import build_network, rate_groups, set_trainable
+from vision.optimizers import build_optimizer, cosine, plateau_rate
+from vision.plots import (
+    plot_class_counts,
+    plot_confusion,
+    plot_examples,
+    plot_learning_curve,
+)
+from vision.runs import BEST, keras_logits, load_run
+from vision.targets import soft_targets, training_rows
 
 Progress = Callable[[str], None]
-
-
-class FaceBatches(keras.utils.PyDataset):  # type: ignore[misc]
-    """Shuffled, augmented batches; epoch e of seed s is the same whoever asks for it.
-
-    Yields float32 (b, side, side, 1) in [0, 255] and float32 (b, 7) one-hot labels.
-    """
-
-    def __init__(self, split: FerSplit, config: TrainingConfig, epoch: int = 0) -> None:
-        super().__init__(workers=2, use_multiprocessing=False, max_queue_size=8)
-        self._images, self._labels = split.images, split.labels
-        self._config = config
-        self.epoch = epoch
-
-    def __len__(self) -> int:
-        return len(self._labels) // self._config.batch_size or 1
-
-    def __getitem__(self, index: int) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-        seed, size = self._config.seed, self._config.batch_size
-        order = np.random.default_rng((seed, self.epoch)).permutation(len(self._labels))
-        rows = order[index * size : (index + 1) * size]
-        rng = np.random.default_rng((seed, self.epoch, index))
-        x = augment(self._images[rows], self._config.augmentation, rng)
-        return x, np.eye(len(EMOTIONS), dtype=np.float32)[self._labels[rows]]
+_EVERY_SECONDS = 20.0  # between two lines of progress within an epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +61,7 @@ def train_network(
     resume: bool = False,
     report: Progress = lambda line: None,
 ) -> TrainedRun:
-    """Train from scratch, or go on from the last finished epoch.
+    """Train by the recipe, or go on from the last finished epoch.
 
     Args:
         config: the whole recipe.
@@ -81,106 +69,254 @@ def train_network(
         validation: PublicTest; chooses the kept epoch.
         folder: the run folder; must be empty or absent unless ``resume``.
         resume: continue the run in ``folder``; its config must be the same.
-        report: called with one line of progress per epoch.
+        report: called with lines of progress.
 
     Raises:
         TrainingError: if the folder holds another run, or a different config is resumed.
     """
     _prepare_folder(folder, config, resume)
-    training = training.take(training.usable)
+    training = training_rows(training, config.targets)
     if config.limit:
         training = training.take(np.arange(min(config.limit, len(training))))
+    if config.align:
+        report("levelling the eyes of every picture")
+        training, validation = align_split(training), align_split(validation)
+    teachers = tuple(keras_logits(load_run(Path(run))[0]) for run in config.targets.teachers)
+    targets = soft_targets(training, config.targets, teachers)
     policy = keras.config.dtype_policy()
     keras.config.set_dtype_policy(config.precision)
     try:
-        return _train(config, training, validation, folder, report)
+        return _Run(config, training, targets, validation, folder, report).train()
     finally:
         keras.config.set_dtype_policy(policy)
 
 
-def _train(
-    config: TrainingConfig, training: FerSplit, validation: FerSplit, folder: Path, report: Progress
-) -> TrainedRun:
-    keras.utils.set_random_seed(config.seed)
-    done, history = _read_progress(folder)
-    model = _compile(config, max(1, len(training) // config.batch_size))
-    if done:
-        _restore(model, folder / "checkpoint.keras")
-    best = max((h["val_accuracy"] for h in history), default=-1.0)
-    for epoch in range(done, config.epochs):
-        row = _one_epoch(model, config, training, validation, epoch)
-        history.append(row)
-        if row["val_accuracy"] > best:
-            best = row["val_accuracy"]
-            _save(model, folder / "best.keras")
-        _save(model, folder / "checkpoint.keras")
-        _write_json(folder / "progress.json", {"epochs": epoch + 1, "history": history})
-        report(" ".join(f"{k} {v:.4f}" for k, v in row.items()))
-    _write_json(folder / "record.json", _record(config, training, model, history))
-    plot_learning_curve(history, folder / "learning_curve.png")
-    return TrainedRun(folder, history, best)
+class _Run:
+    """One run in progress: the model, what it learns from, and the epochs that are done."""
+
+    def __init__(
+        self,
+        config: TrainingConfig,
+        training: FerSplit,
+        targets: Any,
+        validation: FerSplit,
+        folder: Path,
+        report: Progress,
+    ) -> None:
+        keras.utils.set_random_seed(config.seed)
+        self.config, self.folder, self.report = config, folder, report
+        self.training, self.targets, self.validation = training, targets, validation
+        self.history = _read_progress(folder)
+        self.network = build_network(config.network)
+        self.groups = rate_groups(self.network)
+        self.model = self.network  # what is compiled and fitted
+        if config.views_on == "device":
+            views = config.augmentation
+            self.model = on_device(self.network, training.images, views, config.seed)
+
+    def train(self) -> TrainedRun:
+        config, history = self.config, self.history
+        if history:
+            self._restore(len(history))
+        for epoch in range(len(history), config.epochs):
+            if _stands_still(config, history):
+                break
+            self._prepare(epoch)
+            history.append(self._one_epoch(epoch))
+            self._keep(epoch)
+            self.report(" ".join(f"{k} {v:.4f}" for k, v in history[-1].items()))
+        _write_json(self.folder / "record.json", self._record())
+        self._draw()
+        return TrainedRun(self.folder, history, max(h["val_accuracy"] for h in history))
+
+    def _draw(self) -> None:
+        """Draw the curves, and the kept epoch's answers on PublicTest."""
+        folder, faces = self.folder, self.validation
+        plot_learning_curve(self.history, folder / "learning_curve.png")
+        labels = {"Training": self.training.labels, "PublicTest": faces.labels}
+        counts = {
+            name: np.bincount(y, minlength=len(EMOTIONS)).tolist() for name, y in labels.items()
+        }
+        plot_class_counts(counts, folder / "class_counts.png")
+        self.network.load_weights(folder / BEST)
+        answers = keras_logits(self.network)(faces.images).argmax(axis=1)
+        plot_confusion(confusion_matrix(answers, faces.labels), folder / "confusion.png")
+        first = [int(np.argmax(faces.labels == label)) for label in np.unique(faces.labels)]
+        titles = [f"{EMOTIONS[faces.labels[i]]}\nread as {EMOTIONS[answers[i]]}" for i in first]
+        plot_examples(faces.images[first], titles, folder / "classes.png")
+
+    def _prepare(self, epoch: int) -> None:
+        """Compile for the epoch's phase if it has just begun, and set its learning rate."""
+        config = self.config
+        if not getattr(self.model, "optimizer", None) or epoch == _head_epochs(config):
+            self._compile(epoch)
+        if epoch >= _head_epochs(config) and config.schedule != "cosine":
+            later = self.history[_head_epochs(config) :]
+            rate = config.learning_rate
+            if config.schedule == "plateau":
+                rate = plateau_rate(config, later)
+            self.model.optimizer.learning_rate = rate
+
+    def _compile(self, epoch: int) -> None:
+        config, head = self.config, _head_epochs(self.config)
+        in_head = epoch < head
+        set_trainable(self.network, "head" if in_head else "all")
+        rate: Any = config.head_learning_rate if in_head else config.learning_rate
+        if not in_head and config.schedule == "cosine":
+            rate = cosine(config, self._steps, config.epochs - head)
+        self.model.compile(
+            build_optimizer(config, rate, self.groups),
+            _loss(config, self.training),
+            metrics=[keras.metrics.CategoricalAccuracy(name="accuracy")],
+            jit_compile=config.views_on == "device" and keras.backend.backend() != "tensorflow",
+        )
+        self.model.optimizer.build(self.model.trainable_variables)
+        if keras.backend.backend() == "jax":  # else fit takes a batch to build by, and drops it
+            self.model.test_on_batch(*self._batches(epoch)[0][:2])
+
+    @property
+    def _steps(self) -> int:
+        return max(1, len(self.training) // self.config.batch_size)
+
+    def _batches(self, epoch: int) -> FaceBatches:
+        training = self.training
+        return FaceBatches(training.images, training.labels, self.targets, self.config, epoch)
+
+    def _one_epoch(self, epoch: int) -> dict[str, float]:
+        wall, cpu = time.perf_counter(), time.process_time()
+        _seed_dropout(self.model, self.config.seed, epoch)
+        data = self._batches(epoch)
+        lines = _StepLines(epoch, self.config.epochs, len(data), self.report)
+        fit = self.model.fit(data, verbose=0, shuffle=False, callbacks=[lines])
+        with averaged_weights(self.model, self.config):
+            logits = keras_logits(self.network)(self.validation.images)
+            accuracy = float((logits.argmax(axis=1) == self.validation.labels).mean())
+            if accuracy > max((h["val_accuracy"] for h in self.history), default=-1.0):
+                _save_weights(self.network, self.folder / BEST)
+        return {
+            "epoch": float(epoch + 1),
+            "loss": float(fit.history["loss"][-1]),
+            "accuracy": float(fit.history["accuracy"][-1]),
+            "val_loss": negative_log_likelihood(softmax(logits), self.validation.labels),
+            "val_accuracy": accuracy,
+            "seconds": time.perf_counter() - wall,
+            "cpu_seconds": time.process_time() - cpu,
+        }
+
+    def _keep(self, epoch: int) -> None:
+        """Write the checkpoint, then name it in ``progress.json``: a kill between harms nothing."""
+        path = self.folder / f"checkpoint-{epoch + 1}.npz"
+        values = [*self.network.variables, *self.model.optimizer.variables]
+        partial = path.with_name(f"partial-{path.name}")
+        with partial.open("wb") as file:
+            np.savez(file, *(keras.ops.convert_to_numpy(v) for v in values))
+        os.replace(partial, path)
+        _write_json(self.folder / "progress.json", {"history": self.history})
+        (self.folder / f"checkpoint-{epoch}.npz").unlink(missing_ok=True)
+
+    def _restore(self, done: int) -> None:
+        """Take weights over, and the optimizer's state unless the next epoch starts a phase."""
+        self._compile(done - 1)
+        values = [*self.network.variables, *self.model.optimizer.variables]
+        with np.load(self.folder / f"checkpoint-{done}.npz") as saved:
+            for variable, name in zip(values, saved.files, strict=True):
+                variable.assign(saved[name])
+
+    def _record(self) -> dict[str, Any]:
+        training = self.training
+        pixels = hashlib.sha256(training.images.tobytes() + self.targets.tobytes())
+        counts = np.bincount(training.labels, minlength=len(EMOTIONS))
+        return {
+            "kind": "vision",
+            "config": self.config.model_dump(mode="json"),
+            "data": {
+                "rows": len(training),
+                "sha256": pixels.hexdigest(),
+                "class_counts": counts.tolist(),
+            },
+            "parameters": int(self.network.count_params()),
+            "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
+            "history": self.history,
+        }
 
 
-def _one_epoch(
-    model: keras.Model, config: TrainingConfig, training: FerSplit, validation: FerSplit, epoch: int
-) -> dict[str, float]:
-    started = time.perf_counter()
-    _seed_dropout(model, config.seed, epoch)
-    fit = model.fit(FaceBatches(training, config, epoch), verbose=0, shuffle=False)
-    valid_x = validation.images[..., None].astype(np.float32)
-    logits = model.predict(valid_x, batch_size=256, verbose=0)
-    return {
-        "epoch": float(epoch + 1),
-        "loss": float(fit.history["loss"][-1]),
-        "accuracy": float(fit.history["accuracy"][-1]),
-        "val_accuracy": float((logits.argmax(axis=1) == validation.labels).mean()),
-        "seconds": time.perf_counter() - started,
-    }
+class _StepLines(keras.callbacks.Callback):  # type: ignore[misc]
+    """A line of progress now and then within an epoch, with the time that is left."""
+
+    def __init__(self, epoch: int, epochs: int, steps: int, report: Progress) -> None:
+        super().__init__()
+        self._epoch, self._epochs, self._steps, self._report = epoch, epochs, steps, report
+        self._begun = self._said = time.perf_counter()
+
+    def on_train_batch_end(self, batch: int, logs: Mapping[str, float] | None = None) -> None:
+        now = time.perf_counter()
+        if now - self._said < _EVERY_SECONDS:
+            return
+        self._said = now
+        share = (batch + 1) / self._steps
+        bar = "#" * round(20 * share)
+        left = (now - self._begun) * (1 / share - 1)
+        self._report(
+            f"epoch {self._epoch + 1}/{self._epochs} [{bar:20s}] {batch + 1}/{self._steps} "
+            f"loss {(logs or {}).get('loss', float('nan')):.4f}, {left:.0f} s left"
+        )
 
 
-def _restore(model: keras.Model, checkpoint: Path) -> None:
-    """Take weights and optimizer state over from a checkpoint.
+class averaged_weights:  # noqa: N801 - a context manager, used as a verb
+    """Within the block the model has its averaged weights, if the recipe averages any."""
 
-    The loaded model is not trained on itself: Keras does not save which variables are left out of
-    weight decay, so a resumed run would decay biases and batch normalisation.
-    """
-    saved = keras.models.load_model(checkpoint)
-    model.set_weights(saved.get_weights())
-    model.optimizer.build(model.trainable_variables)
-    pairs = zip(model.optimizer.variables, saved.optimizer.variables, strict=True)
-    for variable, value in pairs:
-        variable.assign(value)
+    def __init__(self, model: keras.Model, config: TrainingConfig) -> None:
+        self._model, self._on = model, config.ema > 0
+
+    def __enter__(self) -> None:
+        if self._on:
+            self._raw = [  # copies: on JAX the next step may free what a view looks at
+                np.array(keras.ops.convert_to_numpy(v)) for v in self._model.trainable_variables
+            ]
+            self._model.optimizer.put_average(self._model.trainable_variables)
+
+    def __exit__(self, *error: object) -> None:
+        if self._on:
+            for variable, value in zip(self._model.trainable_variables, self._raw, strict=True):
+                variable.assign(value)
+
+
+def _head_epochs(config: TrainingConfig) -> int:
+    """Return how many epochs train the new layers alone."""
+    return {"scratch": 0, "finetune": config.head_epochs, "frozen": config.epochs}[config.mode]
+
+
+def _loss(config: TrainingConfig, training: FerSplit) -> Any:
+    """Return cross-entropy of logits; with logit adjustment (Menon et al., 2021) if asked for."""
+    entropy = keras.losses.CategoricalCrossentropy(from_logits=True)
+    if config.balance != "logit_adjustment":
+        return entropy
+    counts = np.bincount(training.labels, minlength=len(EMOTIONS))
+    prior = np.log(np.maximum(counts, 1) / counts.sum()).astype(np.float32)
+    return lambda y, logits: entropy(y, logits + prior)
+
+
+def _stands_still(config: TrainingConfig, history: list[dict[str, float]]) -> bool:
+    """Tell whether validation accuracy has not risen for ``patience`` epochs."""
+    if config.patience is None or not history:
+        return False
+    accuracies = [h["val_accuracy"] for h in history]
+    return len(history) - 1 - accuracies.index(max(accuracies)) >= config.patience
 
 
 def _seed_dropout(model: keras.Model, seed: int, epoch: int) -> None:
     """Start the masks of an epoch from (seed, epoch), so that a resumed run draws the same."""
-    for layer in model.layers:
+    for layer in _every_layer(model):
         generator = getattr(layer, "seed_generator", None)
         if generator is not None:
             generator.state.assign(np.array([seed % 2**31, epoch], dtype=np.uint32))
 
 
-def _compile(config: TrainingConfig, steps: int) -> keras.Model:
-    model = build_network(config.network)
-    warmup = int(config.warmup_epochs * steps)
-    schedule = keras.optimizers.schedules.CosineDecay(
-        initial_learning_rate=config.learning_rate / 25 if warmup else config.learning_rate,
-        decay_steps=max(1, config.epochs * steps - warmup),
-        alpha=0.001,
-        warmup_target=config.learning_rate if warmup else None,
-        warmup_steps=warmup,
-    )
-    optimizer = keras.optimizers.AdamW(schedule, weight_decay=config.weight_decay)
-    optimizer.exclude_from_weight_decay(var_names=["bias", "gamma", "beta"])
-    model.compile(
-        optimizer,
-        keras.losses.CategoricalCrossentropy(
-            from_logits=True, label_smoothing=config.label_smoothing
-        ),
-        metrics=["accuracy"],
-        jit_compile=False,
-    )
-    return model
+def _every_layer(model: keras.Model) -> Iterator[keras.layers.Layer]:
+    for layer in model.layers:
+        yield layer
+        if isinstance(layer, keras.Model):
+            yield from _every_layer(layer)
 
 
 def _prepare_folder(folder: Path, config: TrainingConfig, resume: bool) -> None:
@@ -196,18 +332,17 @@ def _prepare_folder(folder: Path, config: TrainingConfig, resume: bool) -> None:
         raise TrainingError(f"{folder} was started with another configuration; see {path}")
 
 
-def _read_progress(folder: Path) -> tuple[int, list[dict[str, float]]]:
+def _read_progress(folder: Path) -> list[dict[str, float]]:
     path = folder / "progress.json"
     if not path.exists():
-        return 0, []
-    progress = json.loads(path.read_text(encoding="utf-8"))
-    return int(progress["epochs"]), list(progress["history"])
+        return []
+    return list(json.loads(path.read_text(encoding="utf-8"))["history"])
 
 
-def _save(model: keras.Model, path: Path) -> None:
+def _save_weights(model: keras.Model, path: Path) -> None:
     """Write next to ``path`` and rename, so that a kill never leaves half a file."""
     partial = path.with_name(f"partial-{path.name}")
-    model.save(partial)
+    model.save_weights(partial, overwrite=True)
     os.replace(partial, path)
 
 
@@ -215,22 +350,3 @@ def _write_json(path: Path, value: dict[str, Any]) -> None:
     partial = path.with_name(f"partial-{path.name}")
     partial.write_text(json.dumps(value, indent=1), encoding="utf-8")
     os.replace(partial, path)
-
-
-def _record(
-    config: TrainingConfig, training: FerSplit, model: keras.Model, history: list[dict[str, float]]
-) -> dict[str, Any]:
-    return {
-        "kind": "vision",
-        "config": config.model_dump(mode="json"),
-        "data": {
-            "rows": len(training),
-            "sha256": hashlib.sha256(
-                training.images.tobytes() + training.labels.tobytes()
-            ).hexdigest(),
-            "class_counts": np.bincount(training.labels, minlength=len(EMOTIONS)).tolist(),
-        },
-        "parameters": int(model.count_params()),
-        "versions": {"keras": keras.__version__, "backend": keras.backend.backend()},
-        "history": history,
-    }

@@ -1,4 +1,4 @@
-"""``attune bench``: how fast this installation answers, over HTTP and in a batch.
+"""``attune bench``: how fast this installation answers, and how its network compares.
 
 Medians over repeats, one request after the other. The cheapest request there is is measured in
 the same run: what the others cost beyond it is their own work, on any machine.
@@ -7,6 +7,7 @@ the same run: what the others cost beyond it is their own work, on any machine.
 from __future__ import annotations
 
 import http.client
+import math
 import os
 import socket
 import statistics
@@ -15,26 +16,56 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import asdict
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
 
 from api.cli.console import emit, emit_json, progress
 from data.db.repositories import UserRepository
-from data.errors import ConfigError
+from data.errors import BenchmarkError, ConfigError, InvalidParameterError
 from data.settings import Settings
 from recommender.answering import answer_query
 from recommender.bootstrap import build_database, build_engine
 from recommender.query import Query
 
 
+class Name(StrEnum):
+    """What is measured."""
+
+    service = "service"
+    vision = "vision"
+
+
 def bench(
-    selfie: Annotated[Path | None, typer.Option(help="A photo with a face.")] = None,
+    name: Annotated[Name, typer.Argument(help="service | vision")] = Name.service,
+    selfie: Annotated[
+        Path | None, typer.Option(help="A photo with a face: measures the camera path too.")
+    ] = None,
     repeats: Annotated[int, typer.Option(min=10, max=100_000)] = 200,
+    data: Annotated[
+        Path | None, typer.Option(help="vision: FER2013, for accuracy; else speed alone.")
+    ] = None,
+    usage: Annotated[str, typer.Option(help="vision: PublicTest | PrivateTest")] = "PublicTest",
+    run: Annotated[
+        Path | None, typer.Option(help="vision: Keras run folder of the network in use.")
+    ] = None,
+    peer: Annotated[
+        list[Path] | None, typer.Option(help="vision: a published Keras network, 64 x 64 gray.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
+    """Measure the service, or the expression network beside others; medians over repeats."""
+    if name is Name.vision:
+        _bench_vision(selfie, repeats, data, usage, run, peer or [], as_json)
+    else:
+        _bench_service(selfie, repeats, as_json)
+
+
+def _bench_service(selfie: Path | None, repeats: int, as_json: bool) -> None:
     """Measure start-up, memory, requests and the batch of the bundle in force."""
     settings = Settings()
     users = _users(settings)
@@ -59,6 +90,50 @@ def bench(
         return
     for name, value in rows.items():
         emit(f"{name:40s} {value:10.2f}")
+
+
+def _bench_vision(
+    photo: Path | None, repeats: int, data: Path | None, usage: str, run: Path | None,
+    peers: list[Path], as_json: bool,
+) -> None:  # fmt: skip
+    from vision.benchmark import Measured, Task, photo_rows, run_process, table_text
+
+    if usage not in {"PublicTest", "PrivateTest"}:
+        raise InvalidParameterError("usage", f"{usage!r} is not one of PublicTest, PrivateTest")
+    ours = ("onnx", "onnx_flipped", "keras_predict", "keras_function")
+    entries = [(name, str(run or "") if name.startswith("keras") else "", "") for name in ours]
+    for path in peers:
+        entries += [
+            (name, str(path), f" {path.stem}") for name in ("peer_predict", "peer_function")
+        ]
+    rows = []
+    for name, model, note in entries:
+        progress(f"measuring {name}{note}")
+        task = Task(name, model, str(data or ""), usage, repeats)  # type: ignore[arg-type]
+        try:
+            rows.append(Measured(**run_process(task) | {"note": note}))
+        except BenchmarkError as exc:
+            progress(f"left out: {exc}")
+    whole = {} if photo is None else photo_rows(photo, max(20, repeats // 2))
+    if as_json:
+        emit_json({"contestants": [_without_nan(asdict(r)) for r in rows], "photo": whole})
+        return
+    emit(table_text(rows, usage))
+    if photo is None:
+        progress("no --selfie FILE: the way from photo to answer is not measured")
+    for key, value in whole.items():
+        emit(f"{key:40s} {value:10.2f}")
+
+
+def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
+    """Leave out what was not measured: NaN is not JSON."""
+    return {
+        k: v
+        for k, v in values.items()
+        if not any(
+            isinstance(x, float) and math.isnan(x) for x in (v if isinstance(v, tuple) else (v,))
+        )
+    }
 
 
 def _users(settings: Settings) -> list[str]:

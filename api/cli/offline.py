@@ -15,9 +15,18 @@ from data.settings import Settings
 
 
 class Kind(StrEnum):
-    """What is trained or evaluated."""
+    """What is trained."""
 
     vision = "vision"
+    mood = "mood"
+    recommender = "recommender"
+
+
+class Subject(StrEnum):
+    """What is evaluated."""
+
+    vision = "vision"
+    faces = "faces"
     mood = "mood"
     recommender = "recommender"
 
@@ -37,16 +46,41 @@ def embed() -> None:
 
 def train(
     kind: Annotated[Kind, typer.Argument()],
-    config: ConfigOption,
+    config: Annotated[
+        Path | None, typer.Option(help="TOML file; configs/ has one for each.")
+    ] = None,
     data: DataOption = None,
     out: Annotated[Path | None, typer.Option(help="Run folder; default <home>/runs/...")] = None,
     resume: Annotated[bool, typer.Option(help="vision: go on with the run in --out.")] = False,
     mood: Annotated[
         Path | None, typer.Option(help="recommender: take songs' moods from this mood run.")
     ] = None,
+    matrix: Annotated[
+        Path | None, typer.Option(help="vision: a table of experiments; always goes on.")
+    ] = None,
+    only: Annotated[
+        list[str] | None, typer.Option(help="with --matrix: names of the rows to run.")
+    ] = None,
+    weights: Annotated[
+        list[str] | None,
+        typer.Option(help="vision: NETWORK=FILE in place of downloaded ImageNet weights."),
+    ] = None,
 ) -> None:
-    """Train one of the models into a run folder."""
+    """Train one of the models into a run folder, or with --matrix a table of experiments."""
     settings = Settings()
+    files = _weights_files(weights or [])
+    if matrix is not None:
+        _check_matrix(kind, config, resume)
+        from vision.matrix import run_matrix
+
+        folder = out or settings.home / "runs" / matrix.stem
+        run_matrix(matrix, _needed(data), folder, only=only or (), weights=files, report=progress)
+        emit(str(folder / "experiments.md"))
+        return
+    if config is None:
+        raise InvalidParameterError("config", "--config FILE is needed; vision takes --matrix too")
+    if only:
+        raise InvalidParameterError("only", "--only chooses rows of a --matrix")
     _check_options(kind, out, resume, mood)
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
     folder = out or settings.home / "runs" / f"{kind.value}-{stamp}"
@@ -65,9 +99,25 @@ def train(
         from vision.config import TrainingConfig
         from vision.experiment import run_experiment
 
-        chosen = TrainingConfig.from_toml(config)
+        chosen = TrainingConfig.from_toml(config).with_weights(files)
         run_experiment(chosen, _needed(data), folder, resume=resume, report=progress)
     emit(str(folder))
+
+
+def _weights_files(pairs: list[str]) -> dict[str, Path]:
+    files = dict(pair.partition("=")[::2] for pair in pairs)
+    if not all(files.values()):
+        raise InvalidParameterError("weights", "--weights takes NETWORK=FILE, mobilenet_v2=a.h5")
+    return {network: Path(file) for network, file in files.items()}
+
+
+def _check_matrix(kind: Kind, config: Path | None, resume: bool) -> None:
+    if kind is not Kind.vision:
+        raise InvalidParameterError("matrix", "--matrix is for vision")
+    if config is not None:
+        raise InvalidParameterError("matrix", "give either --config or --matrix, not both")
+    if resume:
+        raise InvalidParameterError("resume", "--matrix always goes on where it was stopped")
 
 
 def _check_options(kind: Kind, out: Path | None, resume: bool, mood: Path | None) -> None:
@@ -94,24 +144,30 @@ def publish(
 
 
 def evaluate(
-    kind: Annotated[Kind, typer.Argument()],
+    subject: Annotated[Subject, typer.Argument()],
     config: ConfigOption,
     out: Annotated[Path, typer.Option(help="Folder of report.md, metrics.json and plots.")],
     data: DataOption = None,
 ) -> None:
     """Evaluate offline: report.md, metrics.json and plots."""
     settings = Settings()
-    if kind is Kind.recommender:
+    if subject is Subject.recommender:
         from recommender.bootstrap import evaluate_from_database
         from recommender.config import RecommenderConfig
 
         evaluate_from_database(settings, RecommenderConfig.from_toml(config), out, progress)
-    elif kind is Kind.mood:
+    elif subject is Subject.mood:
         from nlp.config import MoodEvaluationConfig
         from nlp.evaluation import run_evaluation
 
         cache = settings.home / "cache" / "lyric_vectors.npz"
         run_evaluation(MoodEvaluationConfig.from_toml(config), _needed(data), out, cache, progress)
+    elif subject is Subject.faces:
+        from recommender.bootstrap import evaluate_face_finding
+        from vision.face_evaluation import FaceEvaluationConfig
+
+        photos = FaceEvaluationConfig.from_toml(config)
+        evaluate_face_finding(settings, photos, _needed(data), out, progress)
     else:
         from recommender.bootstrap import evaluate_expression
         from vision.config import EvaluationConfig

@@ -16,6 +16,9 @@ from recommender.answering import answer_query
 from recommender.bootstrap import build_database, build_engine, reader_in_force
 from recommender.mood import parse_mood
 from recommender.query import Query, Recommendation
+from vision.errors import NoFaceError
+from vision.explain import explain_face, heat_map_png
+from vision.reader import ExpressionReader
 
 
 def parse_strategy(text: str) -> Strategy:
@@ -94,14 +97,21 @@ def emotion(
     files: Annotated[list[Path], typer.Argument(help="Pictures.")],
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     face: Annotated[str, typer.Option(help="largest | only")] = "largest",
+    explain: Annotated[
+        Path | None,
+        typer.Option(
+            help="Write a map of what drove the answer: a .png file for one picture, else a folder."
+        ),
+    ] = None,
 ) -> None:
     """Read the apparent expression of the face in each picture; nothing is stored."""
     if face not in {"largest", "only"}:
         raise InvalidParameterError("face", f"{face!r} is not one of largest, only")
+    maps = _map_paths(files, explain) if explain is not None else {}
     reader = reader_in_force(Settings())
     failed = False
     for file in files:
-        row = _read_one(reader, file, face)
+        row = _read_one(reader, file, face, maps.get(file))
         failed = failed or row["error"] is not None
         if as_json:
             emit_json(row)
@@ -114,14 +124,50 @@ def emotion(
         raise typer.Exit(1)
 
 
-def _read_one(reader: Any, file: Path, face: str) -> dict[str, Any]:
+def _map_paths(files: list[Path], explain: Path) -> dict[Path, Path]:
+    """Choose where each picture's map goes, and refuse to overwrite anything."""
+    if explain.suffix.lower() == ".png":
+        if len(files) > 1:
+            raise InvalidParameterError("explain", "several pictures need a folder for their maps")
+        paths = {files[0]: explain}
+    else:
+        paths = {file: explain / f"{file.stem}.png" for file in files}
+    if len(set(paths.values())) < len(set(files)):
+        raise InvalidParameterError("explain", "two pictures have the same name: explain one first")
+    for path in paths.values():
+        if path.exists():
+            raise InvalidParameterError("explain", f"{path} is there already: choose another")
+    return paths
+
+
+def _read_one(
+    reader: ExpressionReader, file: Path, face: str, map_path: Path | None
+) -> dict[str, Any]:
     empty = dict.fromkeys(("label", "probabilities", "confidence", "uncertain", "box"))
     try:
-        scores = reader.read([_read_picture(file)], face=face)
+        data = _read_picture(file)
+        scores = reader.read([data], face=face)  # type: ignore[arg-type]
     except (ImageError, InvalidParameterError) as exc:
         code = kind_of(exc).code if isinstance(exc, ImageError) else "unreadable_file"
         return {"file": str(file), **empty, "faces": getattr(exc, "faces", 0), "error": code}
-    return {"file": str(file), **_emotion_json(scores), "error": None}
+    row = {"file": str(file), **_emotion_json(scores), "error": None}
+    if map_path is not None:
+        _write_map(reader, data, scores.label, map_path)
+        row["explanation"] = str(map_path)
+    return row
+
+
+def _write_map(reader: ExpressionReader, data: bytes, label: str, path: Path) -> None:
+    """Write the map where the caller of the command asked for it, and nowhere else."""
+    look = reader.look(data)
+    if look is None:  # it was read a moment ago
+        raise NoFaceError("no face was found")
+    png = heat_map_png(look.crop, explain_face(reader.classifier, look.crop, label))
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(png)
+    except OSError as exc:
+        raise InvalidParameterError("explain", f"cannot write {path}: {exc.strerror}") from exc
 
 
 def _emotion_json(scores: EmotionScores) -> dict[str, Any]:

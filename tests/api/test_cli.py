@@ -198,6 +198,26 @@ def test_emotion_of_a_photo(attune: Attune, shared: Path) -> None:
 
 
 @pytest.mark.shared
+def test_emotion_explained(attune: Attune, shared: Path, tmp_path: Path) -> None:
+    photos = shared / "datasets" / "photos"
+    out_file = tmp_path / "map.png"
+    code, out, _ = attune("emotion", photos / "happy.jpg", "--json", "--explain", out_file)
+    assert code == 0
+    assert json.loads(out)["explanation"] == str(out_file)
+    assert out_file.read_bytes().startswith(b"\x89PNG")
+    code, _, err = attune("emotion", photos / "happy.jpg", "--explain", out_file)
+    assert code == 1
+    assert "there already" in err
+    folder = tmp_path / "maps"
+    two = photos / "happy.jpg", photos / "no_face_1.jpg"
+    assert attune("emotion", *two, "--explain", folder)[0] == 1
+    assert [p.name for p in folder.iterdir()] == ["happy.png"]
+    code, _, err = attune("emotion", *two, "--explain", tmp_path / "one.png")
+    assert code == 1
+    assert "folder" in err
+
+
+@pytest.mark.shared
 def test_recommend_with_a_selfie(attune: Attune, demo_home: Path, shared: Path) -> None:
     photo = shared / "datasets" / "photos" / "happy.jpg"
     code, out, _ = attune("recommend", "ada-007", "--selfie", photo)
@@ -269,3 +289,24 @@ def test_the_demo_is_built_once_and_again_when_its_database_is_gone(
     code, _, err = attune("demo", "--no-serve")
     assert code == 0
     assert "published bundle" in err
+
+
+def test_options_of_training_that_do_not_go_together(attune: Attune, tmp_path: Path) -> None:
+    matrix = ("--matrix", tmp_path / "m.toml", "--data", tmp_path)
+    for command, words in (
+        (("train", "vision", "--data", tmp_path), "--config FILE is needed"),
+        (("train", "mood", *matrix), "--matrix is for vision"),
+        (("train", "vision", *matrix, "--config", tmp_path / "c.toml"), "not both"),
+        (("train", "vision", *matrix, "--resume"), "always goes on"),
+        (("train", "vision", *matrix, "--weights", "file.h5"), "NETWORK=FILE"),
+        (("train", "vision", *matrix), "no configuration file"),
+    ):
+        code, _, err = attune(*command)
+        assert code == 1, command
+        assert words in err, command
+
+
+def test_bench_of_an_unknown_split(attune: Attune) -> None:
+    code, _, err = attune("bench", "vision", "--usage", "Everything")
+    assert code == 1
+    assert "PublicTest" in err

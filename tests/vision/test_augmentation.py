@@ -56,3 +56,10 @@ def test_turned_pictures_have_no_black_corners() -> None:
     white = np.full((16, 48, 48), 200, dtype=np.uint8)
     turned = augment(white, OFF.model_copy(update={"rotation": 45.0}), np.random.default_rng(0))
     assert turned.min() > 199
+
+
+def test_noise_has_the_deviation_asked_for_and_no_bias() -> None:
+    gray = np.full((64, 48, 48), 128, dtype=np.uint8)
+    out = augment(gray, OFF.model_copy(update={"noise": 8.0}), np.random.default_rng(0))
+    assert abs(float(out.mean()) - 128) < 0.1
+    assert abs(float(out.std()) - 8) < 0.1

@@ -114,3 +114,40 @@ def test_risk_coverage_by_hand() -> None:
     coverage, accuracy = measure.risk_coverage(np.array([0.2, 0.9]), np.array([False, True]))
     assert coverage.tolist() == [0.5, 1.0]
     assert accuracy.tolist() == [1.0, 0.5]
+
+
+def sampled(bias: np.ndarray, n: int = 4000) -> tuple[np.ndarray, np.ndarray]:
+    """Logits, and labels drawn from the softmax of the logits plus ``bias``."""
+    rng = np.random.default_rng(4)
+    logits = rng.normal(0, 1.5, (n, 7))
+    p = measure.softmax(logits + bias).astype(np.float64)
+    labels = np.array([rng.choice(7, p=row / row.sum()) for row in p])
+    return logits, labels
+
+
+def test_vector_scaling_finds_the_offsets_of_sampled_labels() -> None:
+    bias = np.array([1.0, -1.0, 0.5, 0.0, -0.5, 0.0, 0.0])
+    vector = measure.fit_vector(*sampled(bias))
+    np.testing.assert_allclose(vector.bias, bias, atol=0.15)
+    np.testing.assert_allclose(vector.scale, 1, atol=0.15)
+
+
+def test_vector_scaling_is_chosen_only_where_it_wins() -> None:
+    assert measure.choose_vector(*sampled(np.zeros(7))) is None
+    skewed = sampled(np.array([1.5, -1.5, 0, 0, 0, 0, 0]))
+    chosen = measure.choose_vector(*skewed)
+    assert chosen is not None
+    logits, labels = skewed
+    by_vector = measure.calibrated(logits, vector=chosen)
+    by_temperature = measure.calibrated(logits, measure.fit_temperature(logits, labels))
+    better, worse = (
+        measure.negative_log_likelihood(p, labels) for p in (by_vector, by_temperature)
+    )
+    assert better < worse
+
+
+def test_accuracy_at_a_coverage_is_of_the_surest() -> None:
+    confidence = np.array([0.9, 0.2, 0.8, 0.4])
+    correct = np.array([True, False, True, False])
+    assert measure.accuracy_at(confidence, correct, 0.5) == 1.0
+    assert measure.accuracy_at(confidence, correct, 1.0) == 0.5

@@ -138,3 +138,22 @@ def test_missing_or_broken_files_are_told(tmp_path: Path, network: str, card: st
 def test_another_input_size_is_refused(tmp_path: Path) -> None:
     with pytest.raises(ArtifactError, match="64, 64, 1"):
         EmotionClassifier.load(*write_network(tmp_path, side=64))
+
+
+def test_the_installation_may_choose_one_view(tmp_path: Path, faces: np.ndarray) -> None:
+    paths = write_network(tmp_path, flip_average=True)
+    one = EmotionClassifier.load(*paths, flip_average=False)
+    np.testing.assert_array_equal(
+        one.probabilities(faces),
+        EmotionClassifier.load(*paths).probabilities(faces, flip_average=False),
+    )
+
+
+def test_vector_scaling_of_the_card_takes_the_place_of_its_temperature(
+    tmp_path: Path, faces: np.ndarray
+) -> None:
+    vector = {"scale": [1.0] * 7, "bias": [0.0] * 6 + [50.0]}
+    classifier = EmotionClassifier.load(*write_network(tmp_path, vector=vector))
+    assert (classifier.probabilities(faces).argmax(axis=1) == 6).all()
+    single = classifier.probabilities(faces, flip_average=False)
+    assert (single.argmax(axis=1) != 6).any()

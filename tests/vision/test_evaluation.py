@@ -11,6 +11,7 @@ import pytest
 from data.datasets.fer2013 import VOTE_NAMES, FerSplit
 from tests.vision.pictures import write_network
 from vision.classifier import EmotionClassifier
+from vision.config import VectorScaling
 from vision.evaluation import (
     evaluate_classifier,
     evaluate_network,
@@ -118,5 +119,29 @@ def test_the_report_says_what_was_measured(tmp_path: Path) -> None:
     metrics = json.loads((tmp_path / "report" / "metrics.json").read_text())
     assert metrics["rows"] == 40
     assert metrics["recall"]["sad"] is None
-    for name in ("confusion.png", "reliability.png"):
+    for name in ("confusion.png", "reliability.png", "risk_coverage.png"):
         assert (tmp_path / "report" / name).read_bytes().startswith(b"\x89PNG")
+
+
+def test_the_surest_answers_are_scored_apart() -> None:
+    split = split_of([0, 1, 2, 3] * 10)
+    wrong = split.labels.copy()
+    wrong[20:] = 6
+
+    def unsure_later(images: np.ndarray) -> np.ndarray:
+        return told(images) * np.linspace(2, 1, len(images))[:, None]
+
+    result = evaluate_network(unsure_later, FerSplit(split.images, wrong, split.usable))
+    by_coverage = dict(result.accuracy_by_coverage)
+    assert by_coverage[0.5] == 1.0
+    assert by_coverage[0.8] == pytest.approx(20 / 32)
+    assert by_coverage[1.0] == result.best.accuracy == 0.5
+
+
+def test_vector_scaling_takes_the_place_of_temperature() -> None:
+    split = split_of([0, 1, 2, 3] * 10)
+    never_zero = VectorScaling(scale=(1.0,) * 7, bias=(-20.0, *[0.0] * 6))
+    result = evaluate_network(told, split, vectors=(None, never_zero))
+    assert result.single.accuracy == 1.0
+    assert result.flipped.accuracy == 0.75
+    assert result.recall["angry"] == 0.0

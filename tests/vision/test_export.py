@@ -16,8 +16,9 @@ from data.types import EMOTIONS
 from tests.vision.pictures import write_network
 from vision.classifier import EmotionClassifier
 from vision.config import AugmentationConfig, NetworkConfig, TrainingConfig
-from vision.export import check_parity, export_run, load_run, write_onnx
+from vision.export import check_parity, export_run, write_onnx
 from vision.networks import build_network
+from vision.runs import load_run
 from vision.training import train_network
 
 pytestmark = pytest.mark.usefixtures("keras_policy")
@@ -61,6 +62,7 @@ def test_a_run_becomes_a_served_network_with_card_and_report(
     assert exported.evaluation.deleaked_rows == 0  # every row has its copy in Training
     assert {p.name for p in (run / "evaluation").iterdir()} == {
         "report.md", "metrics.json", "confusion.png", "reliability.png",
+        "risk_coverage.png",
     }  # fmt: skip
     metrics = json.loads((run / "evaluation" / "metrics.json").read_text())
     assert metrics["deleaked_accuracy"] is None
@@ -99,5 +101,5 @@ def test_networks_that_disagree_are_refused(tmp_path: Path, toy_faces: FerSplit)
 
 
 def test_a_folder_without_a_run_is_told(tmp_path: Path) -> None:
-    with pytest.raises(TrainingError, match=r"best\.keras"):
+    with pytest.raises(TrainingError, match=r"best\.weights\.h5"):
         load_run(tmp_path)

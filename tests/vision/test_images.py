@@ -211,3 +211,43 @@ def test_a_huge_picture_of_any_mode_is_thinned_before_it_is_converted(mode: str)
     assert photo.pixels.shape == (48, 64, 3)
     assert photo.scale == pytest.approx(400 / 64)
     np.testing.assert_allclose(photo.pixels.reshape(-1, 3), [expected] * (48 * 64), atol=1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "mode"),
+    [("JPEG", "RGB"), ("JPEG", "L"), ("JPEG", "CMYK"), ("PNG", "RGB"), ("PNG", "L"),
+     ("PNG", "RGBA"), ("WEBP", "RGB"), ("WEBP", "RGBA")],
+)  # fmt: skip
+@pytest.mark.parametrize("longest", [64, 20])
+def test_gray_is_what_the_colours_would_give(kind: str, mode: str, longest: int) -> None:
+    row, column = np.mgrid[:48, :64]
+    levels = np.stack([4 * column, 5 * row, 255 - 4 * column], axis=2).astype(np.uint8)
+    data = encoded(Image.fromarray(levels).convert(mode), kind)
+    limits = ImageLimits.model_construct(**{**LIMITS.model_dump(), "longest_side": longest})
+    gray, rgb = decode_photo(data, limits, gray=True), decode_photo(data, limits)
+    assert gray.pixels.shape == rgb.pixels.shape[:2]
+    assert gray.scale == rgb.scale
+    weighted = rgb.pixels @ np.array([0.299, 0.587, 0.114])
+    assert np.abs(gray.pixels - weighted).mean() < 3
+
+
+@pytest.mark.parametrize("orientation", [3, 6, 8])
+def test_gray_pictures_are_turned_too(orientation: int) -> None:
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    data = encoded(split_picture(), "JPEG", exif=exif.tobytes())
+    gray, rgb = decode_photo(data, LIMITS, gray=True), decode_photo(data, LIMITS)
+    assert np.abs(gray.pixels - rgb.pixels @ np.array([0.299, 0.587, 0.114])).mean() < 3
+
+
+def test_transparent_gray_is_laid_on_white() -> None:
+    data = encoded(Image.new("LA", (4, 4), (0, 0)), "PNG")
+    assert (decode_photo(data, LIMITS, gray=True).pixels == 255).all()
+
+
+def test_a_wide_jpeg_is_decoded_reduced_but_never_below_the_limit() -> None:
+    data = encoded(split_picture(size=(1280, 400)), "JPEG")
+    for longest in (1280, 700, 640, 200):
+        photo = decode_photo(data, ImageLimits(longest_side=longest), gray=True)
+        assert photo.pixels.shape[1] == longest
+        assert photo.scale == pytest.approx(1280 / longest)

@@ -22,6 +22,10 @@ from vision.squares import Candidate
 class CountingFinder(FaceFinder):
     """Sees as many faces as the first pixel's red says; a crop is that pixel's green."""
 
+    in_colour = True
+
+    in_colour = True
+
     def find(self, rgb: np.ndarray) -> list[Face]:
         faces = int(rgb[0, 0, 0])
         return [
