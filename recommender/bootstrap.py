@@ -12,6 +12,8 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
+
 from data.artifacts import (
     Bundle,
     current_bundle,
@@ -225,6 +227,27 @@ def evaluate_expression(
         evaluation = evaluate_classifier(classifier, split, training)
         maps = mean_maps(classifier, split.images, split.labels, config.heat_maps)
     write_report(evaluation, out, f"FER2013 {config.usage}", maps)
+    if config.framing:
+        _report_framing(reader_in_force(settings).classifier, config, data, out, report)
+
+
+def _report_framing(
+    classifier: EmotionClassifier, config: EvaluationConfig, data: Path, out: Path, report: Report
+) -> None:
+    """Append to the report which margin of the crop the network reads best."""
+    from data.datasets.fer2013 import read_fer2013
+    from vision.framing import framing_text, measure_framing
+    from vision.plots import plot_framing
+
+    report(f"finding {config.framing_faces} faces and cutting them {len(config.framing)} ways")
+    faces = read_fer2013(data, "PublicTest").take(np.arange(config.framing_faces))
+    framing, scores = measure_framing(classifier, faces, config.framing)
+    own, *cut = scores
+    levelled = [(s.margin, s.nll) for s in cut if s.level_eyes]
+    plain = [(s.margin, s.nll) for s in cut if not s.level_eyes]
+    plot_framing(levelled, plain, own.nll, out / "framing.png")
+    with (out / "report.md").open("a", encoding="utf-8") as file:
+        file.write(framing_text(framing, scores))
 
 
 def evaluate_face_finding(

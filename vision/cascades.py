@@ -11,6 +11,10 @@ import cv2
 from data.errors import ArtifactError
 from vision.squares import Candidate, Gray, patch
 
+# One thread, as for the network: requests run side by side. With more, OpenCV also lists its hits
+# in another order each time, and the same picture would not always give the same square.
+cv2.setNumThreads(1)
+
 _FOLDER = Path(cv2.__file__).parent / "data"
 _EYE_SIDE = 96  # side of the face in which eyes are looked for, pixels
 _EYE_LEAST, _EYE_MOST = (20, 20), (42, 42)  # boxes around an eye; eye_tree_eyeglasses trained on 20

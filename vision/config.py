@@ -126,6 +126,10 @@ class EvaluationConfig(FrozenConfig):
     usage: Literal["PublicTest", "PrivateTest"] = "PrivateTest"
     heat_maps: int = Field(20, ge=0, description="faces per expression whose maps are averaged")
     find_leaks: bool = Field(True, description="also score without copies of training pictures")
+    framing: tuple[float, ...] = Field(
+        (), description="margins of the crop to compare on found faces of PublicTest; () is off"
+    )
+    framing_faces: int = Field(600, ge=1, description="pictures of PublicTest taken for that")
     runs: tuple[str, ...] = Field(
         (), description="run folders whose mean logits are scored instead; calibrated on PublicTest"
     )
@@ -151,13 +155,13 @@ class FaceConfig(FrozenConfig):
     fine_step: float = Field(1.1, gt=1, le=2, description="the same where nothing was found so far")
     smallest_turned: float = Field(0.2, gt=0, le=1, description="smallest face looked for so")
     angles: tuple[float, ...] = Field((12, -12, 25, -25), description="tried last, degrees")
-    sure_hits: int = Field(35, ge=1, description="hits of the second cascade that are proof alone")
-    large_hits: int = Field(22, ge=1, description="the same for a face that fills the picture")
+    sure_hits: int = Field(33, ge=1, description="hits of the second cascade that are proof alone")
+    large_hits: int = Field(21, ge=1, description="the same for a face that fills the picture")
     weak_hits: int = Field(10, ge=1, description="the same where it shows two eyes too")
     overlap: float = Field(0.3, gt=0, le=1, description="IoU above which two boxes are one face")
     margin: float = Field(1.0, gt=0.5, le=2, description="side of the crop, of the face box")
     shift: float = Field(0.02, ge=-0.5, le=0.5, description="crop centre below the box's centre")
-    level_eyes: bool = Field(True, description="turn the crop so that the eyes are level")
+    level_eyes: bool = Field(False, description="turn the crop so that the eyes are level")
     yunet_score: float = Field(0.7, gt=0, lt=1, description="least score of a YuNet face")
 
 

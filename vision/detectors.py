@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Protocol, cast
 
@@ -24,25 +24,10 @@ from vision.squares import Candidate, Gray, distinct, inside, merged, patch, red
 
 _LARGE = 0.25  # of the picture's shorter side: a face that is what the picture is about
 _CUT = 0.15  # of the same: smaller faces are not looked for where the border cuts them
+_FACE = 70  # side of a candidate where the second cascade looks at it, pixels
+_FIELD = 94  # side of what is looked at then: hits farther off would be of another face
 _HINT = 4  # hits of the second cascade that are worth a second look
 _MOST = 24  # candidates proved per search, those with most hits: bounds the time of textures
-
-
-@dataclass(frozen=True, slots=True)
-class Region:
-    """What of a candidate's surroundings is looked at: all but ``face`` in sides of it.
-
-    ``face`` is the side at which the candidate is shown, pixels.
-    """
-
-    face: int
-    field: float
-    least: float
-    most: float
-
-
-_AROUND = Region(face=70, field=1.6, least=0.7, most=1.45)  # is there a face?
-_NEAR = Region(face=70, field=1.35, least=0.8, most=1.25)  # there is one: where exactly?
 
 
 class Detector(Protocol):
@@ -130,7 +115,10 @@ class HaarDetector:
             minSize=(max(WINDOW, int(least)),) * 2,
             maxSize=(int(most),) * 2,
         )
-        raw = [Candidate(x + w / 2, y + w / 2, float(w), score=1.0) for x, y, w, _ in boxes]
+        raw = [
+            Candidate(x + w / 2, y + w / 2, float(w), score=1.0)
+            for x, y, w, _ in sorted(map(tuple, boxes))
+        ]
         return view.back(merged(raw))[:_MOST]
 
     def _confirmed(
@@ -147,14 +135,14 @@ class HaarDetector:
         Measured: see docs/evaluation.md. Few hits are enough only for a face that fills much of
         the picture, and fewest where it shows two eyes as well.
         """
-        seen = self._seen(gray, square, _AROUND)
+        seen = self._seen(gray, square)
         if seen is None or seen.score < _HINT:
             return None
-        # A second look from there: place and size jitter less, and a poor start does not tell.
-        poor = not self._enough(gray, seen) or not 0.85 < seen.size / square.size < 1.18
-        again = self._seen(gray, seen, _AROUND if poor else _NEAR) or seen
-        sure = replace(again, score=max(seen.score, again.score))
-        return sure if self._enough(gray, sure, with_eyes=True) else None
+        if not self._enough(gray, seen) or not 0.85 < seen.size / square.size < 1.18:
+            # A second look from there: a poor start tells little, and shifts place and size.
+            again = self._seen(gray, seen) or seen
+            seen = replace(again, score=max(seen.score, again.score))
+        return seen if self._enough(gray, seen, with_eyes=True) else None
 
     def _enough(self, gray: Gray, face: Candidate, with_eyes: bool = False) -> bool:
         config, large = self.config, face.size >= _LARGE * min(gray.shape)
@@ -163,22 +151,21 @@ class HaarDetector:
         weak = with_eyes and large and face.score >= config.weak_hits
         return weak and self.eyes.seen_twice(gray, face)
 
-    def _seen(self, gray: Gray, square: Candidate, region: Region) -> Candidate | None:
+    def _seen(self, gray: Gray, square: Candidate) -> Candidate | None:
         """Return where the second cascade hits most around the square, ``score`` times, if ever."""
-        side = round(region.field * region.face)
-        scale = square.size / region.face
-        cut = patch(gray, square.x, square.y, side * scale, side, square.angle)
+        scale = square.size / _FACE
+        cut = patch(gray, square.x, square.y, _FIELD * scale, _FIELD, square.angle)
         boxes, hits = self.cascades.get("frontalface_alt").detectMultiScale2(
             cv2.equalizeHist(cut),
             scaleFactor=1.05,
             minNeighbors=1,
-            minSize=(int(region.least * region.face),) * 2,
-            maxSize=(int(region.most * region.face),) * 2,
+            minSize=(int(0.7 * _FACE),) * 2,
+            maxSize=(int(1.45 * _FACE),) * 2,
         )
         if not len(hits):
             return None
         x, y, width, _ = boxes[int(np.argmax(hits))]
-        middle = (side - width) / 2
+        middle = (_FIELD - width) / 2
         seen = _moved(square, (x - middle) * scale, (y - middle) * scale)
         return replace(seen, size=width * scale, score=float(max(hits)))
 

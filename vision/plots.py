@@ -130,3 +130,21 @@ def plot_examples(images: NDArray[np.uint8], titles: Sequence[str], path: Path) 
         axes.set_title(title, fontsize=8)
         axes.axis("off")
     figure.savefig(path, dpi=110)
+
+
+def plot_framing(
+    levelled: Sequence[tuple[float, float]],
+    plain: Sequence[tuple[float, float]],
+    own: float,
+    path: Path,
+) -> None:
+    """Draw negative log-likelihood over (margin, it), eyes levelled and not, and of no crop."""
+    figure = _figure(5.5, 3.6)
+    axes = figure.subplots()
+    for points, label in ((levelled, "eyes levelled"), (plain, "as found")):
+        axes.plot(*zip(*points, strict=True), marker="o", label=label)
+    axes.axhline(own, color="gray", linestyle="--", label="the data set's own frame")
+    axes.set_xlabel("side of the crop, of the found square")
+    axes.set_ylabel("negative log-likelihood")
+    axes.legend(fontsize=8)
+    figure.savefig(path, dpi=110)

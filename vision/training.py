@@ -138,7 +138,7 @@ class _Run:
             name: np.bincount(y, minlength=len(EMOTIONS)).tolist() for name, y in labels.items()
         }
         plot_class_counts(counts, folder / "class_counts.png")
-        self.network.load_weights(folder / BEST)
+        _bare(self.network).load_weights(folder / BEST)
         answers = keras_logits(self.network)(faces.images).argmax(axis=1)
         plot_confusion(confusion_matrix(answers, faces.labels), folder / "confusion.png")
         first = [int(np.argmax(faces.labels == label)) for label in np.unique(faces.labels)]
@@ -342,8 +342,13 @@ def _read_progress(folder: Path) -> list[dict[str, float]]:
 def _save_weights(model: keras.Model, path: Path) -> None:
     """Write next to ``path`` and rename, so that a kill never leaves half a file."""
     partial = path.with_name(f"partial-{path.name}")
-    model.save_weights(partial, overwrite=True)
+    _bare(model).save_weights(partial, overwrite=True)
     os.replace(partial, path)
+
+
+def _bare(model: keras.Model) -> keras.Model:
+    """Return the same layers without the optimizer, whose state has no place beside the weights."""
+    return keras.Model(model.inputs, model.outputs)
 
 
 def _write_json(path: Path, value: dict[str, Any]) -> None:

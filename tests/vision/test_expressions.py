@@ -54,3 +54,19 @@ def test_a_group_is_read_by_its_largest_face_unless_told_otherwise(
     assert reader.read([group]).faces == 5
     with pytest.raises(MultipleFacesError):
         reader.read([group], face="only")
+
+
+@pytest.mark.shared
+def test_frames_of_one_moment_are_averaged_in_any_order(
+    shared: Path, reader: ExpressionReader
+) -> None:
+    frames = [photo(shared, name) for name in ("happy", "no_face_1", "surprised", "sad")]
+    seen = [reader.read([frames[i]]).probabilities for i in (0, 2, 3)]
+    together = reader.read(frames)
+    assert together.probabilities == pytest.approx(
+        [sum(column) / 3 for column in zip(*seen, strict=True)], abs=1e-5
+    )
+    backwards = reader.read(frames[::-1])
+    assert backwards.probabilities == pytest.approx(together.probabilities, abs=1e-5)
+    assert together.box == reader.read([frames[3]]).box
+    assert backwards.box == reader.read([frames[0]]).box
