@@ -129,7 +129,7 @@ class EvaluationConfig(FrozenConfig):
     framing: tuple[float, ...] = Field(
         (), description="margins of the crop to compare on found faces of PublicTest; () is off"
     )
-    framing_faces: int = Field(600, ge=1, description="pictures of PublicTest taken for that")
+    framing_faces: int = Field(500, ge=1, description="pictures of PublicTest taken for that")
     runs: tuple[str, ...] = Field(
         (), description="run folders whose mean logits are scored instead; calibrated on PublicTest"
     )
