@@ -22,10 +22,10 @@ format: $(VENV)/.dev ## fix what can be fixed
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-bench: $(VENV)/.dev ## measure; SELFIE=photo.jpg FER2013=folder RUN=folder PEERS="a.hdf5 b.hdf5" measure more
+bench: $(VENV)/.dev ## measure; SELFIE=photo.jpg FER2013=folder RUN=folder PEERS=folder measure more
 	$(BIN)/attune demo --no-serve
 	$(BIN)/attune bench service $(if $(SELFIE),--selfie $(SELFIE))
-	$(BIN)/attune bench vision $(if $(SELFIE),--selfie $(SELFIE)) $(if $(FER2013),--data $(FER2013)) $(if $(RUN),--run $(RUN)) $(foreach p,$(PEERS),--peer $(p))
+	$(BIN)/attune bench vision $(if $(SELFIE),--selfie $(SELFIE)) $(if $(FER2013),--data $(FER2013)) $(if $(RUN),--run $(RUN)) $(if $(USAGE),--usage $(USAGE)) $(foreach p,$(PEERS),--peers $(p))
 
 evaluate: $(VENV)/.dev ## evaluate the recommender on whatever the database holds
 	$(BIN)/attune evaluate recommender --config configs/recommender/default.toml --out var/reports/recommender

@@ -27,6 +27,7 @@ _CUT = 0.15  # of the same: smaller faces are not looked for where the border cu
 _FACE = 70  # side of a candidate where the second cascade looks at it, pixels
 _FIELD = 94  # side of what is looked at then: hits farther off would be of another face
 _HINT = 4  # hits of the second cascade that are worth a second look
+_FAR_HITS = 50  # hits that prove a face smaller than others may be: a motorcycle's parts had 35
 _MOST = 24  # candidates proved per search, those with most hits: bounds the time of textures
 
 
@@ -84,7 +85,8 @@ class HaarDetector:
         level = level_of(gray, least)
         most = levels[-1].factor * WINDOW / level.factor
         squares = self._squares("alt2", turned(level.gray, 0, 0), self.config.scale_step, 0, most)
-        return self._confirmed(gray, squares, level.factor, [])
+        faces = self._confirmed(gray, squares, level.factor, [])
+        return [face for face in faces if face.score >= _FAR_HITS]
 
     def _turned(self, gray: Gray, levels: list[Level]) -> list[Candidate]:
         """Try small rotations, evened light and another cascade, until one finds a large face."""

@@ -27,7 +27,6 @@ from vision.model_card import model_card_text
 from vision.runs import keras_logits, load_run
 from vision.views import both_views
 
-MAX_BYTES = 12_000_000
 _PARITY_ROWS = 1500
 _PARITY_TOLERANCE = 1e-3
 _HALF_LEAST = 1024  # smaller constants are not worth a Cast
@@ -94,7 +93,7 @@ def write_onnx(model: keras.Model, path: Path, *, half: bool = False) -> None:
     """Write ``model`` as ONNX with one input of any batch size and logits out.
 
     Raises:
-        TrainingError: if the graph has not exactly one input, or is larger than 12 MB.
+        TrainingError: if the graph has not exactly one input.
     """
     side = model.input_shape[1]
     model(np.zeros((1, side, side, 1), dtype=np.float32))  # Keras exports only what was called
@@ -111,8 +110,6 @@ def write_onnx(model: keras.Model, path: Path, *, half: bool = False) -> None:
         raise TrainingError(f"the exported graph has the inputs {inputs}; exactly one is allowed")
     onnx.checker.check_model(graph)
     onnx.save(graph, partial)
-    if partial.stat().st_size > MAX_BYTES:
-        raise TrainingError(f"the network takes more than {MAX_BYTES} bytes: export with half=True")
     os.replace(partial, path)
 
 

@@ -7,7 +7,6 @@ the same run: what the others cost beyond it is their own work, on any machine.
 from __future__ import annotations
 
 import http.client
-import math
 import os
 import socket
 import statistics
@@ -16,17 +15,16 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated
 from urllib.parse import quote
 
 import typer
 
 from api.cli.console import emit, emit_json, progress
 from data.db.repositories import UserRepository
-from data.errors import BenchmarkError, ConfigError, InvalidParameterError
+from data.errors import ConfigError, InvalidParameterError
 from data.settings import Settings
 from recommender.answering import answer_query
 from recommender.bootstrap import build_database, build_engine
@@ -43,7 +41,8 @@ class Name(StrEnum):
 def bench(
     name: Annotated[Name, typer.Argument(help="service | vision")] = Name.service,
     selfie: Annotated[
-        Path | None, typer.Option(help="A photo with a face: measures the camera path too.")
+        Path | None,
+        typer.Option("--selfie", "--photo", help="A photo with a face: for the camera path."),
     ] = None,
     repeats: Annotated[int, typer.Option(min=10, max=100_000)] = 200,
     data: Annotated[
@@ -54,7 +53,10 @@ def bench(
         Path | None, typer.Option(help="vision: Keras run folder of the network in use.")
     ] = None,
     peer: Annotated[
-        list[Path] | None, typer.Option(help="vision: a published Keras network, 64 x 64 gray.")
+        list[Path] | None,
+        typer.Option(
+            "--peer", "--peers", help="vision: a published Keras network, or a folder of them."
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
@@ -96,44 +98,28 @@ def _bench_vision(
     photo: Path | None, repeats: int, data: Path | None, usage: str, run: Path | None,
     peers: list[Path], as_json: bool,
 ) -> None:  # fmt: skip
-    from vision.benchmark import Measured, Task, photo_rows, run_process, table_text
+    """Measure the network in use, rivals, and the way from a photo to its answer."""
+    from vision.benchmark import measure_all, tasks_of
+    from vision.benchmark_photo import photo_rows
+    from vision.benchmark_report import as_values, notes, photo_text, table_text
 
     if usage not in {"PublicTest", "PrivateTest"}:
         raise InvalidParameterError("usage", f"{usage!r} is not one of PublicTest, PrivateTest")
-    ours = ("onnx", "onnx_flipped", "keras_predict", "keras_function")
-    entries = [(name, str(run or "") if name.startswith("keras") else "", "") for name in ours]
-    for path in peers:
-        entries += [
-            (name, str(path), f" {path.stem}") for name in ("peer_predict", "peer_function")
-        ]
-    rows = []
-    for name, model, note in entries:
-        progress(f"measuring {name}{note}")
-        task = Task(name, model, str(data or ""), usage, repeats)  # type: ignore[arg-type]
-        try:
-            rows.append(Measured(**run_process(task) | {"note": note}))
-        except BenchmarkError as exc:
-            progress(f"left out: {exc}")
-    whole = {} if photo is None else photo_rows(photo, max(20, repeats // 2))
+    tasks = tasks_of(run, peers, data, usage, repeats)  # type: ignore[arg-type]
+    kind = "drawn, easy to find" if photo is None else "the one given, fitted"
+    progress(f"measuring photo to apparent expression ({kind})")
+    whole = photo_rows(photo, repeats)
+    rows, left_out = measure_all(tasks, progress)
+    told = notes(rows, left_out, usage, data=data is not None, run=run is not None)
     if as_json:
-        emit_json({"contestants": [_without_nan(asdict(r)) for r in rows], "photo": whole})
+        values = as_values(rows, left_out)
+        emit_json({"usage": usage, **values, "photo": whole, "photo_is": kind, "notes": told})
         return
     emit(table_text(rows, usage))
-    if photo is None:
-        progress("no --selfie FILE: the way from photo to answer is not measured")
-    for key, value in whole.items():
-        emit(f"{key:40s} {value:10.2f}")
-
-
-def _without_nan(values: dict[str, Any]) -> dict[str, Any]:
-    """Leave out what was not measured: NaN is not JSON."""
-    return {
-        k: v
-        for k, v in values.items()
-        if not any(
-            isinstance(x, float) and math.isnan(x) for x in (v if isinstance(v, tuple) else (v,))
-        )
-    }
+    emit("")
+    for line in told:
+        emit(f"- {line}")
+    emit("\n" + photo_text(whole, kind))
 
 
 def _users(settings: Settings) -> list[str]:

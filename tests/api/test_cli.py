@@ -17,6 +17,8 @@ from recommender.answering import answer_query
 from recommender.bootstrap import build_database, build_engine
 from recommender.mood import parse_mood
 from recommender.query import Query
+from vision.benchmark import LeftOut, Measured
+from vision.benchmark_photo import STAGES
 
 Attune = Callable[..., tuple[int, str, str]]
 
@@ -306,7 +308,30 @@ def test_options_of_training_that_do_not_go_together(attune: Attune, tmp_path: P
         assert words in err, command
 
 
-def test_bench_of_an_unknown_split(attune: Attune) -> None:
+def test_bench_refuses_what_it_does_not_know(attune: Attune, tmp_path: Path) -> None:
     code, _, err = attune("bench", "vision", "--usage", "Everything")
     assert code == 1
     assert "PublicTest" in err
+    code, _, err = attune("bench", "vision", "--peers", tmp_path / "gone")
+    assert code == 1
+    assert "no Keras network at" in err
+    assert attune("bench", "everything")[0] == 2
+
+
+def test_bench_of_vision(attune: Attune, monkeypatch: pytest.MonkeyPatch) -> None:
+    rates = {"1": 10.0, "2": 20.0, "4": 30.0, "16": 40.0}
+    row = Measured("onnx", 0.2, 0.3, 1.0, 2.0, rates, 50.0, 60.0)
+    lost = LeftOut("keras_predict", "needs Keras: pip install 'attune[train]'")
+    photo = {f"{stage}_{point}_ms": 5.0 for stage in STAGES for point in ("p50", "p99")}
+    monkeypatch.setattr("vision.benchmark.measure_all", lambda tasks, report: ([row], [lost]))
+    monkeypatch.setattr(
+        "vision.benchmark_photo.photo_rows", lambda file, n: photo | {"images_per_s_one_core": 60.0}
+    )
+    code, out, _ = attune("bench", "vision")
+    assert code == 0
+    for words in ("| onnx | - | - | 1.00 / 2.00 |", "pip install 'attune[train]'", "| 60.0 |"):
+        assert words in out
+    values = json.loads(attune("bench", "vision", "--json")[1])
+    assert values["contestants"][0]["accuracy"] is None
+    assert values["left_out"][0]["contestant"] == "keras_predict"
+    assert values["photo"]["whole_p50_ms"] == 5.0
