@@ -13,11 +13,13 @@ from starlette.concurrency import run_in_threadpool
 from api import openapi, problem
 from api.inference import InferenceGate
 from api.logs import configure_logging
+from api.lyrics import LyricVectors
 from api.middleware import BodyLimitMiddleware, RequestContextMiddleware
-from api.routes import emotion, feedback, health, pages, recommend, songs
+from api.routes import emotion, feedback, health, pages, posting, recommend, similar, songs
 from api.security import ensure_safe_bind
 from api.state import RecommendationEngine, Services
 from api.uploads import MAX_FRAMES
+from api.watcher import CatalogueWatcher
 from data.db.session import Database
 from data.settings import Settings
 
@@ -48,9 +50,12 @@ def create_app(
         if not structlog.is_configured():
             configure_logging(chosen.log_level)
         app.state.services = running = await run_in_threadpool(_build, chosen, engine, database)
+        running.watcher = watcher = _watcher(running)
+        watcher.start()
         try:
             yield
         finally:
+            await run_in_threadpool(watcher.stop)
             if database is None:
                 running.database.dispose()
 
@@ -62,7 +67,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    for module in (recommend, emotion, feedback, songs, health, pages):
+    for module in (recommend, emotion, feedback, songs, similar, posting, health, pages):
         app.include_router(module.router)
     app.mount("/static", pages.PageFiles(directory=pages.WEB, check_dir=False))
     problem.install(app)
@@ -80,7 +85,21 @@ def _build(
     opened = database or _open_database(settings)
     ensure_safe_bind(settings, opened)
     gate = InferenceGate(settings.inference_slots, settings.inference_wait_s)
-    return Services(settings, opened, engine or _open_engine(settings), gate)
+    in_force = engine or _open_engine(settings)
+    return Services(settings, opened, in_force, gate, LyricVectors(settings))
+
+
+def _watcher(running: Services) -> CatalogueWatcher:
+    def swap(engine: RecommendationEngine) -> None:
+        running.engine = engine
+
+    return CatalogueWatcher(
+        running.database,
+        running.vectors,
+        running.engine,
+        swap,
+        running.settings.watch_seconds,
+    )
 
 
 def _open_database(settings: Settings) -> Database:

@@ -31,6 +31,16 @@ _FORM = {
 }
 #: Paths that need no key, wherever the service is bound.
 PUBLIC = ("/health/", "/privacy")
+_SONG: dict[str, Any] = {
+    "id": "song-99",
+    "title": "Kettle at Dawn",
+    "artist": "The Example Band",
+    "album": None,
+    "year": 2024,
+    "duration_s": None,
+    "links": {},
+    "mood": {"valence": 0.35, "arousal": -0.4, "emotion": "neutral"},
+}
 _EXAMPLES: dict[str, Any] = {
     "RecommendationOut": {
         "user": "ana",
@@ -74,6 +84,41 @@ _EXAMPLES: dict[str, Any] = {
         "fallback": None,
         "model_version": "20260102T030405000000-0a1b2c3d",
         "notice_url": "/privacy",
+        "request_id": "4f1c2d3e",
+    },
+    "SongIn": {
+        "id": "song-99",
+        "title": "Kettle at Dawn",
+        "artist": "The Example Band",
+        "year": 2024,
+        "genre": "folk",
+        "tags": ["slow", "warm"],
+        "language": "en",
+        "lyrics": "Slow rain upon the window\nand the kettle sings to me",
+    },
+    "SongPosted": {
+        "song": {**_SONG, "genre": "folk", "language": "en", "tags": ["slow", "warm"],
+                 "embedding": "pending"},
+        "status": "pending",
+        "duplicate": False,
+        "request_id": "4f1c2d3e",
+    },
+    "SongPage": {
+        "items": [{**_SONG, "genre": "folk", "language": "en", "tags": ["slow", "warm"]}],
+        "next_cursor": "20",
+        "request_id": "4f1c2d3e",
+    },
+    "SimilarOut": {
+        "song": _SONG,
+        "items": [
+            {
+                "rank": 1,
+                "song": {**_SONG, "id": "song-17", "title": "Lanterns on the Weir"},
+                "score": 0.74,
+                "reasons": [{"kind": "content", "weight": 1.0, "text": "Lyrics are close"}],
+            }
+        ],
+        "model_version": "20260102T030405000000-0a1b2c3d",
         "request_id": "4f1c2d3e",
     },
     "FeedbackIn": {"user": "ana", "song": "song-17", "event": "like"},

@@ -14,7 +14,8 @@ Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutr
 _SKEW = timedelta(days=1)
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return a text of one line, refusing control characters and lone surrogates."""
     if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in text):
         raise ValueError("must not contain control characters")
     return text
@@ -28,8 +29,8 @@ def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-UserId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(_plain)]
-SongId = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_plain)]
+UserId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(plain)]
+SongId = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(plain)]
 Face = Literal["largest", "only"]
 
 
@@ -45,6 +46,13 @@ class RecommendParams(BaseModel):
         max_length=64,
         description="a stated mood, `<word>` or `<valence>,<arousal>`; always beats the camera",
         examples=["calm", "0.3,-0.6"],
+    )
+    query: str | None = Field(
+        None,
+        min_length=1,
+        max_length=500,
+        description="what to look for, in words: a theme, a mood, a tag, an artist; not logged",
+        examples=["rainy sunday, slow and warm"],
     )
     consent: bool = Field(False, description="the person in the picture agrees to its use")
     exclude_heard: bool = Field(True, description="leave out songs with any event of the user")

@@ -20,6 +20,7 @@ from starlette.responses import JSONResponse, Response
 
 from api import errors as own
 from data import errors as data
+from recommender import errors as recommender
 from vision import errors as vision
 
 MEDIA_TYPE = "application/problem+json"
@@ -88,6 +89,7 @@ KINDS: Mapping[type[data.AttuneError], Kind] = {
     vision.ImageTooLargeError: TOO_LARGE,
     vision.NoFaceError: Kind(422, "no_face", "No face was found"),
     vision.MultipleFacesError: Kind(422, "multiple_faces", "Several faces were found"),
+    recommender.UnknownSongError: Kind(404, "unknown_song", "There is no such song"),
     own.ConsentRequiredError: Kind(403, "consent_required", "Consent is needed for a picture"),
     own.UnauthenticatedError: Kind(401, "unauthenticated", "An API key is needed"),
     own.ForbiddenError: Kind(403, "forbidden", "The API key does not reach that far"),

@@ -203,6 +203,11 @@ class ReadyOut(BaseModel):
     model_version: str
     database: Literal["ready"]
     expression: Literal["ready"]
+    songs: Literal["ready", "degraded"] = Field(
+        description="`degraded` while songs that come now are not seen; answers go on as before"
+    )
+    songs_pending: int = Field(description="songs that wait for their lyrics to be embedded")
+    detail: str | None = Field(None, description="what is degraded, and why")
 
 
 class LiveOut(BaseModel):

@@ -9,18 +9,30 @@ import uvicorn
 
 from api.app import create_app
 from api.security import ensure_safe_bind
+from api.supervision import embedding_supervisor
 from data.settings import Settings
 from recommender.bootstrap import build_database
 
 
 def run_server(settings: Settings) -> None:
-    """Serve until told to stop.
+    """Serve until told to stop, with the embedding worker beside the service.
 
     Raises:
         ConfigError: if the service would be reachable from outside without API keys.
         StorageError: if the database cannot be used, or lacks migrations.
     """
     _check_bind(settings)
+    worker = embedding_supervisor(settings) if settings.embed_worker else None
+    if worker is not None:
+        worker.start()
+    try:
+        _run(settings)
+    finally:
+        if worker is not None:
+            worker.stop()
+
+
+def _run(settings: Settings) -> None:
     # uvicorn's own access log would write query strings, and those name listeners and moods.
     options: dict[str, Any] = {
         "host": settings.host,

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
-from typing import Literal, Protocol
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from starlette.requests import Request
 
 from api.inference import InferenceGate
+from api.lyrics import LyricVectors
 from api.schemas import SongMood
 from data.db.session import Database
 from data.settings import Settings
-from data.types import EmotionScores, UserHistory
-from recommender.query import Query, Recommendation
+from data.types import EmotionScores, FloatArray, Song, UserHistory
+from recommender.query import Query, RankedSong, Recommendation
+
+if TYPE_CHECKING:
+    from api.watcher import CatalogueWatcher
 
 #: The most listened songs: (how many, which not) -> (song id, score).
 Popular = Callable[[int, Collection[str]], list[tuple[str, float]]]
@@ -47,6 +51,11 @@ class RecommendationEngine(Protocol):
         """``demo`` if the model was trained on simulated listeners."""
         ...
 
+    @property
+    def song_ids(self) -> Collection[str]:
+        """Ids of the songs that the model knows."""
+        ...
+
     def recommend(
         self, query: Query, history: UserHistory, popular: Popular | None = None
     ) -> Recommendation:
@@ -57,19 +66,34 @@ class RecommendationEngine(Protocol):
         """Return the moods of the songs the model knows."""
         ...
 
+    def similar(self, song_id: str, n: int, /) -> Sequence[RankedSong]:
+        """Return the songs nearest to one; raises ``recommender.errors.UnknownSongError``."""
+        ...
 
-@dataclass(frozen=True, slots=True)
+    def with_songs(self, songs: Sequence[Song], vectors: FloatArray, /) -> RecommendationEngine:
+        """Return an engine that knows these songs too; this one stays as it is."""
+        ...
+
+
+@dataclass(slots=True)
 class Services:
-    """Everything a route may need."""
+    """Everything a route may need.
+
+    Attributes:
+        engine: the one in force; the watcher puts another in its place.
+        watcher: None where nobody watches the catalogue.
+    """
 
     settings: Settings
     database: Database
     engine: RecommendationEngine
     gate: InferenceGate
+    vectors: LyricVectors
+    watcher: CatalogueWatcher | None = None
 
 
 def services(request: Request) -> Services:
-    """Return the running application's services."""
+    """Return the running application's services as they are now: a request keeps its engine."""
     found = request.app.state.services
     assert isinstance(found, Services)
-    return found
+    return replace(found)

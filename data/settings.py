@@ -33,6 +33,15 @@ class Settings(BaseSettings):
     encoder_model: str | None = Field(
         None, description="sentence-transformers hub name or folder; default: the packaged MiniLM"
     )
+    encoder_folder: Path | None = Field(
+        None, description="ONNX encoder for new lyrics and text queries; default: the shipped words"
+    )
+    watch_seconds: float = Field(
+        1.0, ge=0, description="pause between looks for new songs, seconds; 0 looks only at start"
+    )
+    embed_worker: bool = Field(
+        True, description="`attune serve` runs a process that embeds new lyrics beside it"
+    )
 
     @property
     def sqlalchemy_url(self) -> str:

@@ -59,6 +59,14 @@ _INVISIBLE = re.compile(
 _SPACES = re.compile(r"\s+")
 _FLATTENED = re.compile(r"\s{2,}")
 _PASSES = 10
+_BAG_WORDS = 12
+_NOT_BAG = re.compile("[^a-zß-öø-ÿ ]")
+_COMMON = frozenset(
+    {
+        *("a", "an", "and", "are", "as", "at", "but", "for", "he", "i", "in", "is", "it", "my"),
+        *("of", "on", "or", "that", "the", "to", "we", "you"),
+    }
+)
 
 
 def clean_lyrics(text: str) -> str:
@@ -68,8 +76,29 @@ def clean_lyrics(text: str) -> str:
     (``(yeah, yeah)``), control and invisible characters go; a line that comes again, as in a
     chorus, is kept once; text is NFC with single spaces, lines with ``\n``, stanzas with an
     empty line between. A text without any line break takes runs of spaces as breaks, which is
-    what flattened exports leave of them. Applying it twice changes nothing.
+    what flattened exports leave of them. A bag of words (:func:`is_bag`) keeps each word once.
+    Applying it twice changes nothing.
     """
+    cleaned = _clean_lines(text)
+    while is_bag(cleaned) and (once := " ".join(dict.fromkeys(cleaned.split()))) != cleaned:
+        # Counts say how long a song is and what its chorus repeats; lines lose theirs as well.
+        cleaned = _clean_lines(once)
+    return cleaned
+
+
+def is_bag(text: str) -> bool:
+    """Tell whether a text is words without order, as some data sets hold in place of lyrics.
+
+    Such a text is one line of at least a dozen lower-case words without any punctuation and
+    without any of English's commonest words, which those who make bags leave out.
+    """
+    if "\n" in text or _NOT_BAG.search(text):
+        return False
+    words = text.split()
+    return len(words) >= _BAG_WORDS and _COMMON.isdisjoint(words)
+
+
+def _clean_lines(text: str) -> str:
     text = unicodedata.normalize("NFC", text[:MAX_CHARACTERS])[:MAX_CHARACTERS]
     text = _NEWLINES.sub("\n", text)
     if "\n" not in text:
@@ -214,4 +243,4 @@ def _is_noise(line: str) -> bool:
 
 def _mark(line: str) -> str:
     """What two lines must share to count as the same: letters and digits, whatever the case."""
-    return "".join(ch for ch in line.casefold() if ch.isalnum()) or line
+    return "".join(filter(str.isalnum, line.casefold())) or line

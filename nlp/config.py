@@ -8,6 +8,8 @@ from pydantic import Field
 
 from data.config import FrozenConfig
 
+Pooling = Literal["words", "sqrt", "mean", "max", "first"]
+
 
 class EncoderConfig(FrozenConfig):
     """Which sentence encoder to use, and how."""
@@ -17,12 +19,18 @@ class EncoderConfig(FrozenConfig):
     )
     device: str = Field("cpu", description="torch device")
     precision: Literal["auto", "float32", "bfloat16"] = Field(
-        "auto", description="bfloat16 autocasts; auto does so on CPUs that compute it fast (AMX)"
+        "auto", description="of the weights; auto is bfloat16 on CPUs that compute it fast (AMX)"
     )
-    batch_size: int = Field(32, ge=1, le=4096, description="chunks per forward pass")
+    batch_size: int = Field(64, ge=1, le=4096, description="most chunks in a forward pass")
+    batch_pieces: int = Field(
+        2048, ge=1, description="about how many word pieces; more leaves a CPU's cache"
+    )
     max_words: int = Field(180, ge=1, le=400, description="longest chunk, words")
     threads: int | None = Field(None, ge=1, le=256, description="torch threads; default: torch's")
-    block: int = Field(256, ge=1, description="songs embedded between two writes of the store")
+    block: int = Field(1024, ge=1, description="songs embedded between two writes of the store")
+    pooling: Pooling = Field(
+        "words", description="how chunk vectors become one: see nlp.embedding.pool_chunks"
+    )
 
 
 class MoodTrainingConfig(FrozenConfig):
@@ -42,6 +50,20 @@ class MoodTrainingConfig(FrozenConfig):
         description="ridge penalties to choose from",
     )
     whiten: bool = Field(False, description="scale principal components to unit variance")
+    tags: str | None = Field(
+        None, description="table of listeners' tags, below the data folder: they teach the words"
+    )
+    lexica: tuple[str, ...] = Field(
+        (), description="word lists of valence, below the data folder, for the comparison"
+    )
+    taught_alphas: tuple[float, ...] = Field(
+        (1.0, 3.0, 10.0, 30.0, 100.0),
+        min_length=1,
+        description="penalties of the ridge that learns from tags",
+    )
+    tag_alpha: float = Field(1.0, gt=0, description="penalty of the ridge that reads tags")
+    tag_songs: int = Field(5, ge=1, description="fewest labelled songs that share a known tag")
+    tfidf_components: int = Field(300, ge=1, description="size of the reduced TF-IDF")
     tfidf_features: int = Field(20_000, ge=10, description="vocabulary of the TF-IDF baseline")
     max_gain: float = Field(3.0, ge=1, description="most that predictions are stretched to display")
     bootstrap: int = Field(1000, ge=0, description="resamples by artist for each interval")
@@ -53,7 +75,17 @@ class MoodEvaluationConfig(FrozenConfig):
 
     seed: int = 7
     lyrics: str = Field("lyrics/lyrics.parquet", description="lyrics table, below the data folder")
-    labels: str = Field("deezer_mood/test.csv", description="label file, below the data folder")
+    labels: str = Field(
+        "deezer_mood/test.csv", description="label file, below the data folder; empty leaves it out"
+    )
+    tags: str | None = Field(None, description="table of listeners' tags, below the data folder")
+    lexica: tuple[str, ...] = Field((), description="word lists, below the data folder")
+    happy_sad: str | None = Field(
+        None, description="lyrics labelled happy or sad, below the data folder"
+    )
+    happy_sad_teacher: str | None = Field(
+        None, description="mood labels, below the data folder, from which tags teach that study"
+    )
     model: str | None = Field(None, description="mood.npz; default: the shipped weights")
     encoder: EncoderConfig = EncoderConfig()
     bootstrap: int = Field(1000, ge=0, description="resamples by artist for each interval")

@@ -6,68 +6,40 @@ A run folder holds ``config.toml``, ``record.json``, ``mood.npz``, ``mood.json``
 
 from __future__ import annotations
 
-import hashlib
 import json
 import platform
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from data.artifacts import file_sha256
 from data.datasets.lyrics import LyricTable, MoodLabels, read_lyrics, read_mood_labels
+from data.datasets.tags import TagTable, read_tags
 from data.errors import TrainingError
-from data.types import FloatArray
-from nlp.cleaning import clean_lyrics, text_key
+from data.files import replace_text, save_arrays
+from data.types import IntArray
+from nlp.calibration import calibrate
 from nlp.config import EncoderConfig, MoodTrainingConfig
-from nlp.encoder import LyricEncoder, embed_missing
+from nlp.corpus import Array64, Songs, join_songs, tagged_labels
+from nlp.encoder import LyricEncoder
 from nlp.evaluation import write_report
-from nlp.files import replace_text, save_arrays
+from nlp.fitting import Chosen, fit_mood
+from nlp.fusion import Source
+from nlp.lexicon import Lexicon, read_lexicon
 from nlp.mood import AXES, MoodModel
-from nlp.reduction import PcaReducer
-from nlp.regression import (
-    Array64,
-    Grid,
-    choose,
-    mean_grid,
-    out_of_fold,
-    pca_ridge_grid,
-    ridge,
-    ridge_grid,
-    score,
-    tfidf_grid,
-)
+from nlp.regression import score
+from nlp.systems import FUSED, PLAIN, TAGS, TAUGHT, Study, cross_validate, teacher_knows
+from nlp.taught import Teacher
 from nlp.vectors import VectorStore
 
+if TYPE_CHECKING:
+    from nlp.text import TextEncoder
+
 Report = Callable[[str], None]
-MODEL = "MiniLM + PCA + ridge"
-
-
-@dataclass(frozen=True, slots=True)
-class LabelledLyrics:
-    """Songs that have both words and labels.
-
-    Attributes:
-        texts: cleaned lyrics, none empty.
-        artists: normalised artist of each.
-        vectors: float32 (n, d).
-        labels: float64 (n, 2), standardised valence and arousal.
-    """
-
-    texts: tuple[str, ...]
-    artists: tuple[str, ...]
-    vectors: FloatArray
-    labels: Array64
-
-    def fingerprint(self) -> str:
-        """Return a SHA-256 that changes when a text or a label does."""
-        digest = hashlib.sha256(np.round(self.labels, 6).tobytes())
-        for text in self.texts:
-            digest.update(bytes.fromhex(text_key(text)))
-        return digest.hexdigest()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,41 +57,23 @@ def run_training(
     """Train from the files that ``config`` names below the folder ``data``.
 
     Args:
+        config: the recipe.
+        data: folder of the files.
+        run_dir: run folder, made if absent.
         cache: vector store kept between runs; lyrics already in it are not embedded again, so an
             interrupted run goes on where it was.
+        report: called with lines of progress.
     """
     encoder = LyricEncoder(config.encoder)
     lyrics = read_lyrics(data / config.lyrics)
     labels = read_mood_labels(data / config.labels)
+    tags = read_tags(data / config.tags) if config.tags else None
+    lexica = [read_lexicon(data / path) for path in config.lexica]
     store = VectorStore(cache, dimension=encoder.dimension, model=encoder.name)
-    return train_mood(config, lyrics, labels, store, run_dir, encoder=encoder, report=report)
-
-
-def join_labels(
-    lyrics: LyricTable,
-    labels: MoodLabels,
-    store: VectorStore,
-    encoder: LyricEncoder | None = None,
-    report: Report | None = None,
-) -> LabelledLyrics:
-    """Join on the song key; songs whose vectors the store lacks are embedded by ``encoder``.
-
-    Without an encoder, songs without a vector are left out.
-    """
-    words = dict(zip(lyrics.keys, lyrics.lyrics, strict=True))
-    rows = [i for i, key in enumerate(labels.keys) if key in words]
-    texts = [clean_lyrics(words[labels.keys[i]]) for i in rows]
-    if encoder is not None:
-        embed_missing(encoder, store, texts, report)
-    vectors = store.get([text_key(text) if text else None for text in texts])
-    known = [j for j in range(len(rows)) if np.isfinite(vectors[j]).all()]
-    kept = [rows[j] for j in known]
-    return LabelledLyrics(
-        tuple(texts[j] for j in known),
-        tuple(labels.artists[i] for i in kept),
-        vectors[known],
-        np.stack([labels.valence[kept], labels.arousal[kept]], axis=1),
-    )
+    return train_mood(
+        config, lyrics, labels, store, run_dir,
+        encoder=encoder, tags=tags, lexica=lexica, report=report,
+    )  # fmt: skip
 
 
 def train_mood(
@@ -129,121 +83,130 @@ def train_mood(
     store: VectorStore,
     run_dir: Path,
     *,
-    encoder: LyricEncoder | None = None,
+    encoder: TextEncoder | None = None,
+    tags: TagTable | None = None,
+    lexica: Sequence[Lexicon] = (),
     report: Report | None = None,
 ) -> MoodRun:
     """Cross-validate, refit on every labelled song, and write the run folder.
+
+    Args:
+        config: the recipe.
+        lyrics: songs with words; those without labels are embedded only where there are tags.
+        labels: songs with moods.
+        store: vectors made before, and made now.
+        run_dir: run folder, made if absent.
+        encoder: without one, songs without a vector are left out.
+        tags: listeners' tags, which teach the words.
+        lexica: word lists, for the comparison.
+        report: called with lines of progress.
 
     Raises:
         TrainingError: if fewer than ``config.min_songs`` songs have both lyrics and labels.
     """
     tell = report or (lambda _line: None)
-    songs = join_labels(lyrics, labels, store, encoder, report)
-    if len(songs.texts) < config.min_songs or len(set(songs.artists)) < 2 * config.folds:
+    everyone = tags is not None
+    songs = join_songs(lyrics, labels, store, encoder, report, tags=tags, everyone=everyone)
+    study = build_study(config, songs, labels, tags, lexica)
+    artists = len(set(study.songs.artists))
+    if len(study.songs) < config.min_songs or artists < 2 * config.folds:
         raise TrainingError(
-            f"{len(songs.texts)} songs of {len(set(songs.artists))} artists have both lyrics and "
+            f"{len(study.songs)} songs of {artists} artists have both lyrics and "
             f"mood labels: {config.min_songs} songs of {2 * config.folds} artists are needed"
         )
-    tell(f"{len(songs.texts)} songs of {len(set(songs.artists))} artists")
-    predictions = cross_validate(config, songs, tell)
-    model, chosen = fit(config, songs, predictions[MODEL])
-    record = _record(config, songs, predictions, chosen, store.model)
-    _write_run(run_dir, config, model, record, songs.labels, predictions)
+    tell(f"{len(study.songs)} songs of {artists} artists")
+    if study.taught:
+        tell(f"{len(study.pupils)} more with lyrics and tags")
+    predictions = cross_validate(study, tell)
+    model, chosen = fit_mood(study, predictions)
+    record = _record(study, predictions, chosen, model, store.model)
+    _write_run(run_dir, study, model, record, predictions)
     return MoodRun(run_dir, model, record)
 
 
-def cross_validate(
-    config: MoodTrainingConfig, songs: LabelledLyrics, tell: Report
-) -> dict[str, Array64]:
-    """Return nested out-of-fold predictions (n, 2) of the model and of its baselines."""
-    grids = {
-        "mean of labels": mean_grid(),
-        "TF-IDF + ridge": tfidf_grid(songs.texts, config.tfidf_features, config.alphas),
-        "MiniLM + ridge": ridge_grid(songs.vectors, config.alphas),
-        MODEL: _model_grid(config, songs.vectors),
-    }
-    found = {}
-    for name, grid in grids.items():
-        tell(f"cross-validating {name}")
-        per_axis = [
-            out_of_fold(grid, songs.labels[:, axis], songs.artists, config.folds) for axis in (0, 1)
-        ]
-        found[name] = np.stack(per_axis, axis=1)
-    return found
-
-
-def fit(
-    config: MoodTrainingConfig, songs: LabelledLyrics, out_of_fold_predictions: Array64
-) -> tuple[MoodModel, dict[str, dict[str, float]]]:
-    """Choose each head's setting by the folds, and refit on every song.
-
-    The gains that stretch predictions for display come from the out-of-fold predictions, whose
-    spread is that of predictions for new songs.
-
-    Returns:
-        the model, and the chosen dimensions and penalty of each axis.
-    """
-    settings = [(k, alpha) for k in config.components for alpha in config.alphas]
-    grid, everyone = _model_grid(config, songs.vectors), np.arange(len(songs.texts))
-    picks = [
-        settings[choose(grid, songs.labels[:, axis], songs.artists, everyone, config.folds)]
-        for axis in (0, 1)
-    ]
-    reducer = PcaReducer.fit(songs.vectors, max(k for k, _ in picks), whiten=config.whiten)
-    coefficients = np.zeros((2, reducer.n_components))
-    intercepts = np.zeros(2)
-    for axis, (k, alpha) in enumerate(picks):
-        scores = reducer.leading(k).transform(songs.vectors)
-        weights, intercept = ridge(scores, songs.labels[:, axis], [alpha])
-        coefficients[axis, : weights.shape[1]], intercepts[axis] = weights[0], intercept[0]
-    spread = np.maximum(out_of_fold_predictions.std(axis=0), 1e-6)
-    gains = np.clip(songs.labels.std(axis=0) / spread, 1, config.max_gain)
-    centres = songs.labels.mean(axis=0)
-    heads = (coefficients, intercepts, centres, gains)
-    model = MoodModel(reducer, *(a.astype(np.float32) for a in heads))
-    chosen = {
-        name: {"components": k, "alpha": alpha}
-        for name, (k, alpha) in zip(AXES, picks, strict=True)
-    }
-    return model, chosen
-
-
-def _model_grid(config: MoodTrainingConfig, vectors: FloatArray) -> Grid:
-    return pca_ridge_grid(vectors, config.components, config.alphas, config.whiten)
+def build_study(
+    config: MoodTrainingConfig,
+    songs: Songs,
+    labels: MoodLabels,
+    tags: TagTable | None,
+    lexica: Sequence[Lexicon] = (),
+) -> Study:
+    """Part songs with words into those with labels, those that tags can teach, and the others."""
+    labelled = songs.labelled
+    known = {songs.artists[i] for i in labelled}
+    bare = ~np.isfinite(songs.labels).all(axis=1)
+    others = np.array([artist not in known for artist in songs.artists], dtype=bool)
+    tagged = np.array([bool(song) for song in songs.tags], dtype=bool)
+    teacher = None
+    if tags is not None:
+        teacher = Teacher(
+            tagged_labels(labels, tags), config.tag_alpha, config.tag_songs, config.seed
+        )
+    return Study(
+        config,
+        songs.take(labelled),
+        songs.take(np.flatnonzero(others)),
+        songs.take(np.flatnonzero(bare & tagged)),
+        teacher,
+        lexica,
+    )
 
 
 def _record(
-    config: MoodTrainingConfig,
-    songs: LabelledLyrics,
+    study: Study,
     predictions: dict[str, Array64],
-    chosen: dict[str, dict[str, float]],
+    chosen: Chosen,
+    model: MoodModel,
     encoder: str | None,
 ) -> dict[str, Any]:
-    return {
+    config, songs = study.config, study.songs
+    record = {
         "kind": "mood",
         "finished": datetime.now(UTC).isoformat(timespec="seconds"),
         "config": config.model_dump(mode="json"),
         "encoder": encoder,
-        "songs": len(songs.texts),
+        "songs": len(songs),
         "artists": len(set(songs.artists)),
         "fingerprint": songs.fingerprint(),
         "chosen": chosen,
-        "metrics": {
-            name: {
-                axis: asdict(
-                    score(
-                        songs.labels[:, i],
-                        predicted[:, i],
-                        songs.artists,
-                        bootstrap=config.bootstrap,
-                        seed=config.seed,
-                    )
-                )
-                for i, axis in enumerate(AXES)
-            }
-            for name, predicted in predictions.items()
+        "metrics": _scores(config, songs, predictions, np.arange(len(songs))),
+        "deviations": {
+            source.name.lower(): dict(zip(AXES, row, strict=True))
+            for source, row in zip(Source, model.deviations.round(3).tolist(), strict=True)
         },
         "versions": _versions(("numpy", "scikit-learn", "sentence-transformers", "torch")),
+    }
+    if study.taught and study.teacher is not None:
+        tagged = np.flatnonzero(teacher_knows(songs, study.teacher))
+        names = (TAUGHT, TAGS, FUSED)
+        some = {name: predictions[name] for name in names}
+        record |= {
+            "pupils": len(study.pupils),
+            "tagged_labels": len(study.teacher.tagged),
+            "tagged_songs": len(tagged),
+            "metrics_of_tagged": _scores(config, songs, some, tagged),
+        }
+    return record
+
+
+def _scores(
+    config: MoodTrainingConfig, songs: Songs, predictions: dict[str, Array64], rows: IntArray
+) -> dict[str, dict[str, dict[str, float]]]:
+    artists = [songs.artists[i] for i in rows]
+    return {
+        name: {
+            axis: asdict(
+                score(
+                    songs.labels[rows, i],
+                    predicted[rows, i],
+                    artists,
+                    bootstrap=config.bootstrap,
+                    seed=config.seed,
+                )
+            )
+            for i, axis in enumerate(AXES)
+        }
+        for name, predicted in predictions.items()
     }
 
 
@@ -261,29 +224,35 @@ def _versions(names: Sequence[str]) -> dict[str, str]:
 
 def _write_run(
     run_dir: Path,
-    config: MoodTrainingConfig,
+    study: Study,
     model: MoodModel,
     record: dict[str, Any],
-    labels: Array64,
     predictions: dict[str, Array64],
 ) -> None:
     """Write everything; ``record.json`` last, so that it is there only when all else is."""
+    config, labels = study.config, study.songs.labels
+    shown = predictions[TAUGHT if study.taught else PLAIN]
     replace_text(run_dir / "config.toml", config.to_toml())
     save_arrays(
         run_dir / "out_of_fold.npz",
-        {"labels": labels.astype(np.float32), "predicted": predictions[MODEL].astype(np.float32)},
+        {"labels": labels.astype(np.float32), "predicted": shown.astype(np.float32)},
     )
     model.save(run_dir / "mood.npz")
     record["sha256"] = file_sha256(run_dir / "mood.npz")
     replace_text(run_dir / "mood.json", json.dumps(_card(record, config.encoder), indent=1))
+    tables = {"all songs": record["metrics"]}
+    if "metrics_of_tagged" in record:
+        tables[f"{record['tagged_songs']} songs with tags"] = record["metrics_of_tagged"]
+    source = np.full(len(labels), Source.LYRICS, dtype=np.int64)
     write_report(
         run_dir,
         "Mood from lyrics: out-of-fold",
         f"{record['songs']} songs of {record['artists']} artists; {config.folds} folds, no artist "
         "on both sides; settings chosen inside each training part; R² on standardised labels.",
-        record["metrics"],
+        tables,
         labels,
-        predictions[MODEL],
+        shown,
+        calibrate(model, model.at(shown.astype(np.float32), source), labels),
     )
     replace_text(run_dir / "record.json", json.dumps(record, indent=1))
 
@@ -293,16 +262,13 @@ def _card(record: dict[str, Any], encoder: EncoderConfig) -> dict[str, Any]:
         "name": "mood",
         "task": "valence and arousal of a song from its lyric vector",
         "input": f"float32 (n, d) lyric vectors of {record['encoder']}, NaN rows allowed; "
-        f"chunks of {encoder.max_words} words, word-weighted mean, unit norm",
+        f"chunks of {encoder.max_words} words, word-weighted mean, unit norm; folded tags",
         "output": "valence and arousal in (-1, 1), stretched for display; nearest of 7 emotions",
         "label_map": "tanh((z - centre) * gain) of predicted standardised Deezer labels z; "
         "centre and gain, for display only, are in the npz",
-        "trained_on": f"{record['songs']} songs of the Deezer mood data set joined with lyrics; "
-        "labels derive from Last.fm tags",
+        "trained_on": f"{record['songs']} songs of the Deezer mood data set joined with lyrics, "
+        f"{record.get('pupils', 0)} more with lyrics and tags; labels derive from Last.fm tags",
         "limits": "weak: see R²; arousal is barely in the words; mostly English; a description of "
         "the words, not of how a listener feels",
-        **{
-            k: record[k] for k in ("finished", "encoder", "chosen", "metrics", "sha256", "versions")
-        },
-        "fingerprint": record["fingerprint"],
+        **{k: v for k, v in record.items() if k not in {"kind", "config"}},
     }

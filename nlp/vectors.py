@@ -18,9 +18,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import ArtifactError
+from data.files import load_arrays, save_arrays
 from data.types import FloatArray
 from nlp.errors import VectorStoreError
-from nlp.files import load_arrays, save_arrays
 
 _KEY_BYTES = 32
 #: Fold the journal into the npz when it holds this many records and as many as the npz, so that

@@ -5,7 +5,6 @@ The service, the command line and the tests all start here.
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -16,11 +15,9 @@ import numpy as np
 
 from data.artifacts import (
     Bundle,
-    current_bundle,
 )
 from data.db.session import Database
 from data.errors import (
-    BundleNotFoundError,
     ConfigError,
     SchemaOutOfDateError,
     TrainingError,
@@ -29,20 +26,25 @@ from data.settings import Settings
 from data.types import FloatArray
 from recommender.config import RecommenderConfig
 from recommender.engine import Engine
-from recommender.model import FILE_NAME, RecommenderModel
+from recommender.loading import bundle_or_none, fits_encoder, load_model, mood_files
+from recommender.model import RecommenderModel
 from recommender.pipeline import RecommendationPipeline
-from recommender.publishing import RUN_FILES, publish_runs, read_record, shipped_file
+from recommender.publishing import RUN_FILES, publish_runs, shipped_file
 from recommender.scoring.hybrid import HybridScorer
+from recommender.text import LazyTextEncoder, TextReader
 from vision.classifier import EmotionClassifier
 from vision.config import FaceConfig, ImageLimits
 from vision.faces import FaceFinder
 from vision.reader import ExpressionReader
 
 if TYPE_CHECKING:
+    from nlp.mood import MoodModel
+    from nlp.text import TextEncoder
     from nlp.vectors import VectorStore
     from recommender.dataset import TrainingData
     from vision.config import EvaluationConfig
     from vision.face_evaluation import FaceEvaluationConfig
+    from vision.features import FeatureConfig
 
 Report = Callable[[str], None]
 #: Length of a lyric vector: that of the packaged MiniLM.
@@ -58,15 +60,20 @@ def build_database(settings: Settings) -> Database:
 
 def build_reader(settings: Settings, bundle: Bundle | None = None) -> ExpressionReader:
     """Load the expression model of a bundle, or the shipped one."""
-    network, card = (
-        bundle.file(n) if bundle is not None and bundle.has(n) else shipped_file(n)
-        for n in RUN_FILES["vision"]
-    )
+    network, card = _expression_files(bundle)
     return ExpressionReader(
         FaceFinder(FaceConfig(), settings.yunet_model),
         EmotionClassifier.load(network, card, flip_average=settings.flip_average),
         ImageLimits(max_bytes=settings.max_image_bytes, max_pixels=settings.max_image_pixels),
     )
+
+
+def _expression_files(bundle: Bundle | None) -> tuple[Path, Path]:
+    network, card = (
+        bundle.file(n) if bundle is not None and bundle.has(n) else shipped_file(n)
+        for n in RUN_FILES["vision"]
+    )
+    return network, card
 
 
 def build_engine(settings: Settings) -> Engine:
@@ -75,34 +82,55 @@ def build_engine(settings: Settings) -> Engine:
     Raises:
         BundleCorruptError: if the bundle does not verify.
     """
-    bundle = _bundle_or_none(settings)
+    bundle = bundle_or_none(settings)
     if bundle is None:
         return Engine(reader=build_reader(settings))
-    model = RecommenderModel.load(bundle.file(FILE_NAME))
+    model, space = load_model(settings, bundle)
     return Engine(
-        build_pipeline(model, bundle.version),
+        build_pipeline(model, bundle.version, TextReader(text_encoder(settings), space)),
         build_reader(settings, bundle),
         bundle.version,
         "demo" if bundle.manifest.get("data", {}).get("simulated") else "own",
+        space,
     )
 
 
-def build_pipeline(model: RecommenderModel, version: str | None = None) -> RecommendationPipeline:
+def build_pipeline(
+    model: RecommenderModel, version: str | None = None, texts: TextReader | None = None
+) -> RecommendationPipeline:
     """Wire the ranker that the model was tuned for into the pipeline."""
-    ranker = HybridScorer(model.config.blend, model.config.mood)
-    return RecommendationPipeline(model, ranker, version)
+    return RecommendationPipeline(model, HybridScorer.of(model.config), version, texts)
+
+
+def text_encoder(settings: Settings) -> LazyTextEncoder | None:
+    """Return the encoder of query texts; it is loaded by the first text, not at the start.
+
+    None where lyrics are embedded by another model than MiniLM: no text can be placed among its
+    vectors then, and queries are read by the tags, artists and mood words in them.
+    """
+    from nlp.encoder import PACKAGED
+
+    if Path(settings.encoder_model or PACKAGED).name != PACKAGED:
+        return None
+
+    def load() -> TextEncoder:
+        from nlp.text import open_text_encoder
+
+        return open_text_encoder(settings.encoder_folder)
+
+    return LazyTextEncoder(load)
 
 
 def reader_in_force(settings: Settings) -> ExpressionReader:
     """Load the expression model of the bundle in force, or the shipped one without a bundle."""
-    return build_reader(settings, _bundle_or_none(settings))
+    return build_reader(settings, bundle_or_none(settings))
 
 
-def _bundle_or_none(settings: Settings) -> Bundle | None:
-    try:
-        return current_bundle(settings.bundles)
-    except BundleNotFoundError:
-        return None
+def mood_in_force(settings: Settings) -> MoodModel:
+    """Load the mood model of the bundle in force, or the shipped one without a bundle."""
+    from nlp.mood import MoodModel
+
+    return MoodModel.load(mood_files(settings)["mood.npz"])
 
 
 def vector_store(settings: Settings, model: str | None = None) -> VectorStore:
@@ -162,11 +190,20 @@ def train_from_database(
     Raises:
         TrainingError: if ``folder`` already holds a run or the database has nothing to learn from.
     """
+    return _train(settings, config, folder, report, mood_files(settings, report, mood_run))
+
+
+def _train(
+    settings: Settings,
+    config: RecommenderConfig,
+    folder: Path,
+    report: Report,
+    mood: Mapping[str, Path],
+) -> Path:
     from recommender.training import train_recommender, write_run
 
     if (folder / "record.json").exists():
         raise TrainingError(f"{folder} already holds a finished run: choose another folder")
-    mood = _mood_files(settings, mood_run)
     data = _training_data(settings, mood, report)
     fitted = train_recommender(config, data, report)
     folder.mkdir(parents=True, exist_ok=True)
@@ -176,33 +213,14 @@ def train_from_database(
     return folder
 
 
-def _mood_files(settings: Settings, mood_run: Path | None = None) -> dict[str, Path]:
-    names = RUN_FILES["mood"]
-    if mood_run is not None:
-        read_record(mood_run)
-        return {n: mood_run / n for n in names}
-    bundle = _bundle_or_none(settings)
-    return {n: bundle.file(n) if bundle else shipped_file(n) for n in names}
-
-
 def evaluate_from_database(
     settings: Settings, config: RecommenderConfig, out: Path, report: Report
 ) -> None:
     """Evaluate the recommender on held-out events of the database; writes a report to ``out``."""
     from recommender.evaluation import evaluate_recommender, write_evaluation
 
-    data = _training_data(settings, _mood_files(settings), report)
+    data = _training_data(settings, mood_files(settings, report), report)
     write_evaluation(evaluate_recommender(config, data, report), out)
-
-
-def _fits(settings: Settings, card: Path) -> bool:
-    """Tell whether a mood model was trained on vectors of the configured encoder."""
-    from nlp.encoder import PACKAGED
-
-    name = settings.encoder_model or PACKAGED
-    return (
-        Path(str(json.loads(card.read_text(encoding="utf-8"))["encoder"])).name == Path(name).name
-    )
 
 
 def evaluate_expression(
@@ -260,6 +278,21 @@ def evaluate_face_finding(
     write_face_report(rows, out)
 
 
+def evaluate_face_features(
+    settings: Settings, config: FeatureConfig, data: Path, out: Path, report: Report
+) -> None:
+    """Study the features of the expression model in force on FER2013; report to ``out``."""
+    from data.datasets.fer2013 import read_fer2013
+    from vision.feature_report import write_features
+    from vision.features import FeatureNetwork, study_features
+
+    network, card = _expression_files(bundle_or_none(settings))
+    served = EmotionClassifier.load(network, card, flip_average=settings.flip_average).card
+    features = FeatureNetwork(network, flip_average=served.flip_average)
+    fit, show = (read_fer2013(data, usage) for usage in (config.fit, config.show))
+    write_features(study_features(features, fit, show, config, report), config, out)
+
+
 def _training_data(settings: Settings, mood: Mapping[str, Path], report: Report) -> TrainingData:
     from nlp.mood import MoodModel
     from recommender.dataset import load_training_data
@@ -267,7 +300,9 @@ def _training_data(settings: Settings, mood: Mapping[str, Path], report: Report)
     database = build_database(settings)
     try:
         database.check_schema()
-        model = MoodModel.load(mood["mood.npz"]) if _fits(settings, mood["mood.json"]) else None
+        model = (
+            MoodModel.load(mood["mood.npz"]) if fits_encoder(settings, mood["mood.json"]) else None
+        )
         if model is None:
             report("the mood model is of another encoder: only stated moods are used")
         data = load_training_data(database, vector_store(settings), model)
@@ -291,12 +326,12 @@ def demo_is_installed(settings: Settings) -> bool:
 
     Raises:
         ConfigError: if the bundle in force is not the demo's.
-        BundleCorruptError: if it does not verify.
+        BundleCorruptError: if it does not verify, or is of another version of Attune.
     """
     from data.datasets.demo import listener_ids
     from data.db.repositories import UserRepository
 
-    bundle = _bundle_or_none(settings)
+    bundle = bundle_or_none(settings)
     if bundle is None:
         return False
     if not bundle.manifest["data"]["simulated"]:
@@ -304,6 +339,7 @@ def demo_is_installed(settings: Settings) -> bool:
             f"{settings.home} holds a bundle of your own: serve it by `attune serve`,"
             " or set ATTUNE_HOME to another folder for the demo"
         )
+    load_model(settings, bundle)
     database = build_database(settings)
     try:
         database.check_schema()
@@ -327,5 +363,7 @@ def install_demo_home(settings: Settings, report: Report = lambda line: None) ->
         database.dispose()
     stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}"
     folder = settings.home / "runs" / f"demo-recommender-{stamp}"
-    train_from_database(settings, RecommenderConfig(), folder, report)
+    # Not the mood model of a bundle that is there: it may be damaged, or of another version.
+    mood = {n: shipped_file(n) for n in RUN_FILES["mood"]}
+    _train(settings, RecommenderConfig(), folder, report, mood)
     return publish(settings, [folder], simulated=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -24,6 +25,19 @@ def unpack_strings(packed: NDArray[np.uint8], count: int) -> tuple[str, ...]:
     return tuple(packed.tobytes().decode("utf-8").split("\n")) if count else ()
 
 
+_Scalar = TypeVar("_Scalar", bound=np.generic)
+
+
+def overlay(
+    base: NDArray[_Scalar], rows: NDArray[_Scalar], at: IntArray, total: int
+) -> NDArray[_Scalar]:
+    """Return ``base`` made ``total`` rows long, with ``rows`` at the positions ``at``."""
+    found = np.zeros((total, *base.shape[1:]), dtype=base.dtype)
+    found[: len(base)] = base
+    found[at] = rows
+    return found
+
+
 @dataclass(frozen=True)
 class Catalogue:
     """All songs, in a fixed order; every array of the model follows it.
@@ -33,6 +47,7 @@ class Catalogue:
         titles: titles, for reasons.
         artists: artist names, for reasons.
         artist_codes: int64 (n,), equal for songs of one artist.
+        artist_keys: folded name of the artist of each code.
         moods: float32 (n, 2) valence and arousal, NaN when unknown.
     """
 
@@ -40,6 +55,7 @@ class Catalogue:
     titles: tuple[str, ...]
     artists: tuple[str, ...]
     artist_codes: IntArray
+    artist_keys: tuple[str, ...]
     moods: FloatArray
 
     def __len__(self) -> int:
@@ -68,18 +84,44 @@ class Catalogue:
         names = [s.artist for s in songs]
         # "Drake" and "drake" are one artist: sources do not agree on spelling.
         keys = np.array([artist_key(n) for n in names], dtype=object)
-        _, codes = np.unique(keys, return_inverse=True)
-        plane = np.full((len(songs), 2), np.nan, dtype=np.float32)
-        for i, song in enumerate(songs):
-            own = (song.valence, song.arousal)
-            plane[i] = moods.get(song.id, own) if np.isnan(own).any() else own
+        distinct, codes = np.unique(keys, return_inverse=True)
         return cls(
             tuple(s.id for s in songs),
             tuple(s.title for s in songs),
             tuple(names),
             codes.astype(np.int64),
-            plane,
+            tuple(distinct.tolist()),
+            _plane(songs, moods),
         )
+
+    def with_songs(
+        self, songs: Sequence[Song], moods: Mapping[str, tuple[float, float]] | None = None
+    ) -> tuple[Catalogue, IntArray]:
+        """Return a catalogue with songs added at the end, or replaced where the id is known.
+
+        Args:
+            songs: no id twice.
+            moods: as for :meth:`from_songs`.
+
+        Returns:
+            the catalogue, and int64 (songs,) the position of each of ``songs`` in it.
+        """
+        positions = dict(self.positions)
+        at = np.array([positions.setdefault(s.id, len(positions)) for s in songs], dtype=np.int64)
+        keys = [artist_key(s.artist) for s in songs]
+        codes = dict(zip(self.artist_keys, range(len(self.artist_keys)), strict=True))
+        own = np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
+        found = Catalogue(
+            tuple(positions),
+            _renamed(self.titles, [s.title for s in songs], at, len(positions)),
+            _renamed(self.artists, [s.artist for s in songs], at, len(positions)),
+            overlay(self.artist_codes, own, at, len(positions)),
+            tuple(codes),
+            overlay(self.moods, _plane(songs, moods or {}), at, len(positions)),
+        )
+        # Already counted: no need to number the ids again at the first request.
+        found.__dict__["positions"] = positions
+        return found, at
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the arrays for an npz file."""
@@ -89,6 +131,8 @@ class Catalogue:
             "song_titles": pack_strings(self.titles),
             "song_artists": pack_strings(self.artists),
             "artist_codes": self.artist_codes,
+            "artist_count": np.array(len(self.artist_keys)),
+            "artist_keys": pack_strings(self.artist_keys),
             "moods": self.moods,
         }
 
@@ -105,5 +149,24 @@ class Catalogue:
             titles,
             artists,
             arrays["artist_codes"].astype(np.int64),
+            unpack_strings(arrays["artist_keys"].astype(np.uint8), int(arrays["artist_count"])),
             arrays["moods"].astype(np.float32),
         )
+
+
+def _plane(songs: Sequence[Song], moods: Mapping[str, tuple[float, float]]) -> FloatArray:
+    """Return float32 (songs, 2): a song's stated mood, else that of ``moods``, else NaN."""
+    plane = np.full((len(songs), 2), np.nan, dtype=np.float32)
+    for i, song in enumerate(songs):
+        own = (song.valence, song.arousal)
+        plane[i] = moods.get(song.id, own) if np.isnan(own).any() else own
+    return plane
+
+
+def _renamed(
+    base: tuple[str, ...], names: Sequence[str], at: IntArray, total: int
+) -> tuple[str, ...]:
+    found = [*base, *([""] * (total - len(base)))]
+    for position, name in zip(at.tolist(), names, strict=True):
+        found[position] = name
+    return tuple(found)

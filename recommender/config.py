@@ -34,6 +34,9 @@ class BlendConfig(FrozenConfig):
     missing: float = Field(
         -0.5, ge=-3, le=3, description="standard score where a part cannot score a song"
     )
+    fresh: float = Field(
+        0.5, ge=0, description="standard deviations for a song that came after training"
+    )
 
 
 class MoodConfig(FrozenConfig):
@@ -41,6 +44,33 @@ class MoodConfig(FrozenConfig):
 
     strength: float = Field(1.0, ge=0, description="lambda: standard deviations of the blend")
     uncertain_factor: float = Field(0.5, ge=0, le=1, description="for an uncertain expression")
+
+
+class TextConfig(FrozenConfig):
+    """How a text ("rainy sunday, slow and warm") counts; all strengths are standard deviations.
+
+    The text ranks first: with the defaults it has 2.0 against 0.5 for the listener's taste and at
+    most ``mood.strength`` times the confidence for the mood.
+    """
+
+    strength: float = Field(2.0, ge=0, description="of the closeness to the text")
+    taste: float = Field(0.5, ge=0, description="of the listener's taste beside a text")
+    lyrics_share: float = Field(
+        0.5, ge=0, le=1, description="share of lyrics where the text names tags or artists too"
+    )
+    words_share: float = Field(
+        0.7, ge=0, le=1, description="of mood words in the text's mood, against the mood model"
+    )
+    words_confidence: float = Field(
+        0.6, ge=0, lt=1, description="of a text's mood where it has mood words"
+    )
+    confidence: float = Field(0.3, ge=0, lt=1, description="of a text's mood without such words")
+
+
+class SimilarConfig(FrozenConfig):
+    """Songs near a song."""
+
+    lyrics_share: float = Field(0.5, ge=0, le=1, description="share of lyrics against metadata")
 
 
 class RerankingConfig(FrozenConfig):
@@ -59,6 +89,8 @@ class PipelineConfig(FrozenConfig):
     content: ContentConfig = ContentConfig()
     blend: BlendConfig = BlendConfig()
     mood: MoodConfig = MoodConfig()
+    text: TextConfig = TextConfig()
+    similar: SimilarConfig = SimilarConfig()
     reranking: RerankingConfig = RerankingConfig()
 
 

@@ -15,6 +15,7 @@ from data.types import FloatArray, Song
 from nlp.cleaning import clean_lyrics, text_key
 from nlp.mood import MoodModel
 from nlp.vectors import VectorStore
+from recommender.space import LyricSpace
 
 
 @dataclass(frozen=True)
@@ -64,17 +65,5 @@ def load_training_data(
     rows = [i for i, song in enumerate(songs) if words.get(song.id)]
     if rows:
         vectors[rows] = store.get([text_key(words[songs[i].id]) for i in rows])
-    return TrainingData(songs, vectors, _moods(songs, vectors, mood), interactions)
-
-
-def _moods(
-    songs: tuple[Song, ...], vectors: FloatArray, model: MoodModel | None
-) -> dict[str, tuple[float, float]]:
-    rows = np.flatnonzero(np.isfinite(vectors).all(axis=1))
-    if model is None or not len(rows):
-        return {}
-    predicted = model.predict(vectors[rows])
-    return {
-        songs[int(i)].id: (float(v), float(a))
-        for i, v, a in zip(rows, predicted.valence, predicted.arousal, strict=True)
-    }
+    moods = LyricSpace(mood=mood).moods(songs, vectors)
+    return TrainingData(songs, vectors, moods, interactions)

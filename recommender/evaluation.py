@@ -69,7 +69,7 @@ class Evaluation:
 
 def rankers(model: RecommenderModel, k: int) -> Mapping[str, Ranker]:
     """Return every system under test, by name."""
-    pipeline = RecommendationPipeline(model, HybridScorer(model.config.blend, model.config.mood))
+    pipeline = RecommendationPipeline(model, HybridScorer.of(model.config))
 
     def hybrid(context: Context, excluded: IntArray) -> IntArray:
         return pipeline.candidates(context, excluded, k).songs[:k]

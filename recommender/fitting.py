@@ -6,8 +6,8 @@ import numpy as np
 from scipy.sparse import csr_matrix
 
 from data.interactions import Interactions
+from data.reduction import PcaReducer
 from data.types import FloatArray
-from nlp.reduction import PcaReducer
 from recommender.candidates.collaborative import CollaborativeScorer
 from recommender.candidates.content import ContentScorer
 from recommender.candidates.popularity import PopularityScorer

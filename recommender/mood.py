@@ -9,6 +9,7 @@ from data.moods import EMOTION_MOODS, MOOD_WORDS
 from data.types import EMOTIONS, EmotionScores, Mood, Strategy
 from recommender.config import MoodConfig
 from recommender.query import MoodTarget, Query
+from recommender.stages import AskedText
 
 #: Below chance level (one in seven) a confidence says nothing.
 _CHANCE = 1 / len(EMOTIONS)
@@ -66,18 +67,24 @@ def aim(current: Mood, strategy: Strategy) -> Mood:
     return current
 
 
-def mood_target(query: Query, config: MoodConfig) -> MoodTarget | None:
+def mood_target(
+    query: Query, config: MoodConfig, text: AskedText | None = None
+) -> MoodTarget | None:
     """Return the target of a query, or None where the mood is not to count.
 
     A stated mood beats the camera and has confidence 1. A camera's confidence is rescaled so that
-    chance level counts nothing, and discounted when the expression is uncertain.
+    chance level counts nothing, and discounted when the expression is uncertain. What a text says
+    counts where there is neither.
     """
     if query.strategy == "off":
         return None
     if query.stated is not None:
         return MoodTarget(query.stated, aim(query.stated, query.strategy), query.strategy, 1.0)
     if query.emotion is None:
-        return None
+        if text is None or text.mood is None:
+            return None
+        aimed = aim(text.mood, query.strategy)
+        return MoodTarget(text.mood, aimed, query.strategy, text.confidence)
     current = expected_mood(query.emotion)
     confidence = max(0.0, (query.emotion.confidence - _CHANCE) / (1 - _CHANCE))
     if query.emotion.uncertain:

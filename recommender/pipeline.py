@@ -12,8 +12,9 @@ from recommender.model import RecommenderModel
 from recommender.mood import mood_target
 from recommender.query import Fallback, Query, RankedSong, ReasonKind, Recommendation
 from recommender.reasons import explain
-from recommender.reranking.diversity import pool_rows, rerank
+from recommender.reranking.diversity import PAGE, pool_rows, rerank
 from recommender.stages import CandidateRanker, Context, ItemList, Scorer, top_positions
+from recommender.text import TextReader
 
 _NONE, _NO_WEIGHTS = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
 
@@ -22,11 +23,16 @@ class RecommendationPipeline:
     """Candidates from every source, scored by the hybrid, reranked, explained."""
 
     def __init__(
-        self, model: RecommenderModel, ranker: CandidateRanker, version: str | None = None
+        self,
+        model: RecommenderModel,
+        ranker: CandidateRanker,
+        version: str | None = None,
+        texts: TextReader | None = None,
     ) -> None:
         self.model = model
         self.version = version
         self._ranker = ranker
+        self._texts = texts or TextReader()
         self._scorers: tuple[Scorer, ...] = (
             model.popularity,
             model.collaborative,
@@ -34,12 +40,20 @@ class RecommendationPipeline:
             model.mood,
         )
 
+    def with_model(self, model: RecommenderModel) -> RecommendationPipeline:
+        """Return the same pipeline over another model."""
+        return RecommendationPipeline(model, self._ranker, self.version, self._texts)
+
     def recommend(self, query: Query, history: UserHistory) -> Recommendation:
-        """Answer one query. Never raises for unknown users or songs."""
+        """Answer one query. Never raises for unknown users or songs.
+
+        Raises:
+            InvalidParameterError: if the query's text cannot be read.
+        """
         context = self.context(history, query)
         excluded = self._excluded(query, history)
         items = self.candidates(context, excluded, at_least=query.offset + query.n)
-        items = self.reranked(items, query.offset + query.n)
+        items = self.reranked(items, query.offset + query.n, self._reranking(context))
         page = items.take(np.arange(query.offset, len(items), dtype=np.int64))
         songs = tuple(
             RankedSong(
@@ -61,10 +75,12 @@ class RecommendationPipeline:
             for song, weight in zip(history.song_ids, history.weights, strict=True)
             if weight > 0 and song in positions and song not in history.disliked
         ]
+        text = None if query.text is None else self._texts.read(query.text, self.model)
         return Context(
             np.array([p for p, _ in pairs], dtype=np.int64),
             np.array([w for _, w in pairs], dtype=np.float32),
-            mood_target(query, self.model.config.mood),
+            mood_target(query, self.model.config.mood, text),
+            text,
         )
 
     def candidates(self, context: Context, excluded: IntArray, at_least: int) -> ItemList:
@@ -86,15 +102,22 @@ class RecommendationPipeline:
     def raw_parts(
         self, context: Context, excluded: IntArray
     ) -> tuple[IntArray, Mapping[ReasonKind, FloatArray]]:
-        """Return the union of the candidates, int64 (c,), and each scorer's raw scores of them."""
-        whole = {s.kind: self._masked(s(context), excluded) for s in self._scorers}
+        """Return the union of the candidates, int64 (c,), and each scorer's raw scores of them.
+
+        With a text, its best songs are all candidates; the other sources only fill up where it
+        cannot score as many as one source gives.
+        """
+        scorers = self._scorers if context.text is None else (*self._scorers, self.model.text)
+        whole = {s.kind: self._masked(s(context), excluded) for s in scorers}
         share = self.model.config.candidates
         best = [top_positions(scores, share) for scores in whole.values()]
+        if context.text is not None and len(best[-1]) == share:
+            best = best[-1:]
         songs = np.unique(np.concatenate(best))
         return songs, {k: v[songs] for k, v in whole.items()}
 
     def _extended(self, items: ItemList, excluded: IntArray, at_least: int) -> ItemList:
-        everything = self.model.popularity(Context(_NONE, _NO_WEIGHTS))
+        everything = np.nan_to_num(self.model.popularity(Context(_NONE, _NO_WEIGHTS)))
         left = self._masked(everything, np.concatenate([excluded, items.songs]))
         tail = top_positions(left, at_least - len(items))
         lowest = float(items.scores.min(initial=0.0))
@@ -106,12 +129,23 @@ class RecommendationPipeline:
             {k: np.concatenate([v, silent]) for k, v in items.evidence.items()},
         )
 
-    def reranked(self, items: ItemList, length: int) -> ItemList:
+    def _reranking(self, context: Context) -> RerankingConfig:
+        """Do not spread a list over artists where the listener names the ones wanted."""
+        config = self.model.config.reranking
+        if context.text is None or not len(context.text.artists):
+            return config
+        return config.model_copy(
+            update={"artist_cap": max(config.artist_cap, PAGE), "diversity": 0.0}
+        )
+
+    def reranked(
+        self, items: ItemList, length: int, config: RerankingConfig | None = None
+    ) -> ItemList:
         """Diversify the head of a scored list, the rest by score; at most ``length`` songs.
 
         The head is of a fixed size, so that page two goes on exactly where page one ended.
         """
-        config = self.model.config.reranking
+        config = config or self.model.config.reranking
         rows, pool = self.rerank_pool(items, config)
         head = rows[rerank(*pool, length, config)]
         rest = np.setdiff1d(np.arange(len(items), dtype=np.int64), rows)

@@ -16,6 +16,8 @@ from data.db.session import Database
 from data.errors import TrainingError
 from recommender.model import FILE_NAME
 
+#: Principal components of the lyric vectors; absent where there were too few lyrics.
+REDUCER_NAME = "lyrics_pca.npz"
 #: Files of a bundle and the shipped file that stands in when no run provides one.
 SHIPPED = {
     "emotion.onnx": ("vision", "emotion.onnx"),
@@ -27,7 +29,7 @@ SHIPPED = {
 RUN_FILES = {
     "vision": ("emotion.onnx", "emotion.json"),
     "mood": ("mood.npz", "mood.json"),
-    "recommender": (FILE_NAME, "lyrics_pca.npz", "mood.npz", "mood.json"),
+    "recommender": (FILE_NAME, REDUCER_NAME, "mood.npz", "mood.json"),
 }
 
 

@@ -7,7 +7,7 @@ from typing import Literal
 
 from data.types import EmotionScores, Mood, Strategy
 
-ReasonKind = Literal["collaborative", "content", "mood", "popular", "fresh"]
+ReasonKind = Literal["collaborative", "content", "mood", "popular", "fresh", "text"]
 Fallback = Literal["cold_user", "no_model", "no_history"]
 
 
@@ -22,6 +22,8 @@ class Query:
         strategy: what to do with the mood.
         emotion: apparent expression from a selfie, or None.
         stated: mood the user stated; beats ``emotion``.
+        text: what the listener asks for in words ("rainy sunday, slow and warm"), up to 500
+            characters; its mood counts where neither ``stated`` nor ``emotion`` is given.
         exclude_heard: leave out every song with an event. Disliked songs are always left out.
         explain: fill in reasons.
     """
@@ -32,6 +34,7 @@ class Query:
     strategy: Strategy = "match"
     emotion: EmotionScores | None = None
     stated: Mood | None = None
+    text: str | None = None
     exclude_heard: bool = True
     explain: bool = True
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 
 from data.types import FloatArray
 from recommender.catalogue import Catalogue
 from recommender.model import RecommenderModel
 from recommender.query import MoodTarget, Reason, ReasonKind
-from recommender.stages import Context, ItemList
+from recommender.stages import AskedText, Context, ItemList
 
+#: From this cosine of reduced lyric vectors on, a song's lyrics are called close to a text.
+CLOSE_TO_TEXT = 0.35
 #: A part with a smaller share of the positive evidence is not worth a sentence.
 MIN_SHARE = 0.1
 
@@ -21,19 +25,52 @@ def explain(model: RecommenderModel, items: ItemList, row: int, context: Context
     song = int(items.songs[row])
     reasons: list[Reason] = []
     for kind, value in sorted(positive.items(), key=lambda kv: -kv[1]):
-        if total and value / total >= MIN_SHARE:
-            text = _sentence(model, kind, song, context)
-            reasons.append(Reason(kind, round(value / total, 3), text))
+        if not total or value / total < MIN_SHARE:
+            continue
+        share = value / total
+        if kind == "text" and context.text is not None:
+            reasons += text_reasons(model, song, context.text, share)
+        else:
+            reasons.append(Reason(kind, round(share, 3), _sentence(model, kind, song, context)))
     return reasons
+
+
+def text_reasons(model: RecommenderModel, song: int, text: AskedText, share: float) -> list[Reason]:
+    """Say by what a song is close to a text: its lyrics, its tags, its artist."""
+    by_lyrics, by_names = model.text.contributions(text, song)
+    close = model.content.lyric_cosine(song, text.lyrics) >= CLOSE_TO_TEXT
+    parts = {"Lyrics close to your words": by_lyrics} if close else {}
+    tags = {t.partition(":")[2]: w for t, w in by_names.items() if t.startswith("tag:")}
+    genres = {t.partition(":")[2]: w for t, w in by_names.items() if t.startswith("genre:")}
+    if tags:
+        parts[f"Tagged {', '.join(tags)}"] = sum(tags.values())
+    if genres:
+        parts[f"Genre: {', '.join(genres)}"] = sum(genres.values())
+    if "artist" in by_names:
+        parts[f"By {model.catalogue.artists[song]}, whom you name"] = by_names["artist"]
+    return shared_out("text", parts, share)
+
+
+def shared_out(
+    kind: ReasonKind, parts: Mapping[str, float], share: float, least: float = MIN_SHARE
+) -> list[Reason]:
+    """Share a weight out over sentences, by what each adds; those below ``least`` are left out."""
+    total = sum(parts.values())
+    weights = {text: share * value / total for text, value in parts.items() if value > 0}
+    ordered = sorted(weights.items(), key=lambda kv: -kv[1])
+    return [Reason(kind, round(w, 3), text) for text, w in ordered if w >= least * share]
 
 
 def _sentence(model: RecommenderModel, kind: ReasonKind, song: int, context: Context) -> str:
     if kind == "mood" and context.target is not None:
-        return _mood_sentence(model.catalogue.moods[song], context.target)
+        of_text = context.text is not None and context.text.mood is context.target.current
+        return _mood_sentence(model.catalogue.moods[song], context.target, of_text)
     if kind == "collaborative":
         source = _strongest(model.collaborative.influences(context, song), context)
         known = None if source is None else _name(model.catalogue, source)
         return f"Played by listeners of {known or 'your songs'}"
+    if kind == "fresh":
+        return "New in the catalogue"
     if kind == "content":
         return _content_sentence(model, song, context)
     count = model.popularity.listeners(song)
@@ -60,12 +97,12 @@ def _name(catalogue: Catalogue, song: int) -> str:
     return f"“{catalogue.titles[song]}” by {catalogue.artists[song]}"
 
 
-def _mood_sentence(mood: FloatArray, target: MoodTarget) -> str:
+def _mood_sentence(mood: FloatArray, target: MoodTarget, of_text: bool) -> str:
     valence, arousal = (float(v) for v in mood)
     words = [_word(arousal, "calm", "lively"), _word(valence, "dark", "bright")]
     described = " and ".join(w for w in words if w) or "even"
     if target.strategy == "match":
-        return f"Near the mood of this moment: {described}"
+        return f"Near the mood of {'your words' if of_text else 'this moment'}: {described}"
     return f"Chosen to {target.strategy}: {described}"
 
 

@@ -9,10 +9,29 @@ from typing import Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from data.types import FloatArray, IntArray
+from data.types import FloatArray, IntArray, Mood
 from recommender.query import MoodTarget, ReasonKind
 
 Arrays = Mapping[str, NDArray[np.generic]]
+
+
+@dataclass(frozen=True, slots=True)
+class AskedText:
+    """A text query as the scorers see it.
+
+    Attributes:
+        lyrics: float32 (k,) unit vector among the model's lyric vectors, or None.
+        columns: int64, metadata columns of the tags and genres that the text names.
+        artists: int64, codes of the artists that it names.
+        mood: what it says about mood, or None.
+        confidence: 0..1, of that mood.
+    """
+
+    lyrics: FloatArray | None
+    columns: IntArray
+    artists: IntArray
+    mood: Mood | None = None
+    confidence: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,11 +42,13 @@ class Context:
         songs: int64 (h,) liked or played songs that the model knows, oldest first.
         weights: float32 (h,) their positive strengths.
         target: the mood to aim at, or None.
+        text: what the listener asks for in words, or None.
     """
 
     songs: IntArray
     weights: FloatArray
     target: MoodTarget | None = None
+    text: AskedText | None = None
 
 
 class Scorer(Protocol):

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 
 from data.errors import TrainingError
+from data.reduction import PcaReducer
 from data.splitting import split_holdout
-from nlp.reduction import PcaReducer
 from recommender.catalogue import Catalogue
 from recommender.config import (
     RecommenderConfig,
@@ -20,10 +20,10 @@ from recommender.config import (
 from recommender.dataset import TrainingData
 from recommender.fitting import fit_model, positive_matrix
 from recommender.model import FILE_NAME, RecommenderModel
+from recommender.publishing import REDUCER_NAME
 from recommender.tuning import tune, tuning_cases
 
 Report = Callable[[str], None]
-REDUCER_NAME = "lyrics_pca.npz"
 
 
 @dataclass(frozen=True)

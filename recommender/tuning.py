@@ -135,7 +135,7 @@ def tune_blend(
     matrix product. Because each corner is one part alone, the blend cannot lose to its best part on
     the users it is tuned on.
     """
-    pipeline = RecommendationPipeline(model, HybridScorer(model.config.blend, model.config.mood))
+    pipeline = RecommendationPipeline(model, HybridScorer.of(model.config))
     weights = np.array(
         [(a, b, 10 - a - b) for a, b in product(range(11), range(11)) if a + b <= 10]
     )
@@ -149,9 +149,8 @@ def tune_blend(
             totals[row] += _ndcg_columns(z.T @ weights.T, relevant, len(case.relevant), k)
     best_row, best = divmod(int(totals.argmax()), len(weights))
     collaborative, content, popular = (float(w) for w in weights[best])
-    blend = BlendConfig(
-        collaborative=collaborative, content=content, popular=popular, missing=MISSING[best_row]
-    )
+    chosen = {"collaborative": collaborative, "content": content, "popular": popular}
+    blend = model.config.blend.model_copy(update={**chosen, "missing": MISSING[best_row]})
     return float(totals[best_row, best] / len(tests)), blend
 
 
@@ -172,7 +171,7 @@ def tune_reranking(
 
     Diversity is 1 - the mean content similarity within a list.
     """
-    hybrid = HybridScorer(model.config.blend, model.config.mood)
+    hybrid = HybridScorer.of(model.config)
     pipeline = RecommendationPipeline(model, hybrid)
     start = model.config.reranking
     grid = [

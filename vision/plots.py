@@ -148,3 +148,50 @@ def plot_framing(
     axes.set_ylabel("negative log-likelihood")
     axes.legend(fontsize=8)
     figure.savefig(path, dpi=110)
+
+
+def plot_dimensions(
+    spectrum: NDArray[np.float64],
+    points: Sequence[tuple[int, float, float, float]],
+    own: float,
+    path: Path,
+) -> None:
+    """Draw variance kept by leading components, and the accuracy of a linear probe on them.
+
+    Args:
+        spectrum: share of the variance along each component.
+        points: (components, accuracy, low, high) of the probe.
+        own: accuracy of the network's own last layer.
+        path: of the PNG.
+    """
+    figure = _figure(9.5, 3.8)
+    left, right = figure.subplots(1, 2)
+    left.plot(np.arange(1, len(spectrum) + 1), np.cumsum(spectrum))
+    left.set_ylim(0, 1.03)
+    left.set_ylabel("share of the variance")
+    sizes, accuracy, low, high = (np.array(column) for column in zip(*points, strict=True))
+    right.errorbar(sizes, accuracy, (accuracy - low, high - accuracy), marker="o", capsize=2)
+    right.axhline(own, color="gray", linestyle="--", label="the network's own last layer")
+    right.set_ylabel("accuracy of the probe, with 95 %")
+    right.legend(fontsize=8)
+    for axes in (left, right):
+        axes.set_xscale("log", base=2)
+        axes.xaxis.set_major_formatter("{x:.0f}")
+        axes.set_xlabel("leading components")
+    figure.savefig(path, dpi=110)
+
+
+def plot_faces_on_plane(points: FloatArray, labels: IntArray, path: Path) -> None:
+    """Draw faces at float32 (n, 2), coloured by label, and the mean of each label."""
+    figure = _figure(7.5, 6.0)
+    axes = figure.subplots()
+    colours = np.array([f"C{i}" for i in range(len(EMOTIONS))])
+    order = np.random.default_rng(0).permutation(len(labels))  # or the last label hides the others
+    axes.scatter(*points[order].T, c=colours[labels[order]], s=7, alpha=0.5, edgecolors="none")
+    for i in np.unique(labels):
+        middle = points[labels == i].mean(axis=0)
+        axes.scatter(*middle, c=colours[i], s=130, edgecolors="black", label=EMOTIONS[i])
+    axes.legend(fontsize=8, title="label, and its mean")
+    axes.set_xlabel("first principal component")
+    axes.set_ylabel("second")
+    figure.savefig(path, dpi=110)

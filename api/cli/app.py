@@ -6,7 +6,7 @@ import sys
 
 import typer
 
-from api.cli import admin, bench, ingest, offline, playlists, recommend, service
+from api.cli import admin, bench, ingest, mood, offline, playlists, recommend, service
 from api.cli.console import stderr
 from data.errors import AttuneError
 
@@ -29,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode=None,
 )
-for module in (service, ingest, offline, recommend, playlists, bench):
+for module in (service, ingest, offline, recommend, mood, playlists, bench):
     module.register(app)
 app.add_typer(admin.database_app, name="db")
 app.add_typer(admin.keys_app, name="keys")

@@ -22,6 +22,7 @@ from urllib.parse import quote
 
 import typer
 
+from api.cli.bench_lyrics import bench_lyrics
 from api.cli.console import emit, emit_json, progress
 from data.db.repositories import UserRepository
 from data.errors import ConfigError, InvalidParameterError
@@ -36,17 +37,19 @@ class Name(StrEnum):
 
     service = "service"
     vision = "vision"
+    lyrics = "lyrics"
 
 
 def bench(
-    name: Annotated[Name, typer.Argument(help="service | vision")] = Name.service,
+    name: Annotated[Name, typer.Argument(help="service | vision | lyrics")] = Name.service,
     selfie: Annotated[
         Path | None,
         typer.Option("--selfie", "--photo", help="A photo with a face: for the camera path."),
     ] = None,
     repeats: Annotated[int, typer.Option(min=10, max=100_000)] = 200,
     data: Annotated[
-        Path | None, typer.Option(help="vision: FER2013, for accuracy; else speed alone.")
+        Path | None,
+        typer.Option(help="vision: FER2013, for accuracy; else speed alone. lyrics: the table."),
     ] = None,
     usage: Annotated[str, typer.Option(help="vision: PublicTest | PrivateTest")] = "PublicTest",
     run: Annotated[
@@ -58,11 +61,15 @@ def bench(
             "--peer", "--peers", help="vision: a published Keras network, or a folder of them."
         ),
     ] = None,
+    songs: Annotated[int, typer.Option(min=1, help="lyrics: how many are sampled.")] = 300,
+    rounds: Annotated[int, typer.Option(min=1, help="lyrics: medians over these.")] = 3,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Measure the service, or the expression network beside others; medians over repeats."""
+    """Measure the service, the expression network, or lyrics to vectors; medians over repeats."""
     if name is Name.vision:
         _bench_vision(selfie, repeats, data, usage, run, peer or [], as_json)
+    elif name is Name.lyrics:
+        bench_lyrics(data, songs, rounds, as_json)
     else:
         _bench_service(selfie, repeats, as_json)
 

@@ -28,6 +28,8 @@ class Subject(StrEnum):
     vision = "vision"
     faces = "faces"
     mood = "mood"
+    reduction = "reduction"
+    features = "features"
     recommender = "recommender"
 
 
@@ -37,11 +39,39 @@ DataOption = Annotated[
 ]
 
 
-def embed() -> None:
-    """Embed the lyrics in the database that have no vector yet; resumable; needs attune[train]."""
+def embed(
+    export: Annotated[
+        Path | None,
+        typer.Option(help="Write the encoder here for ONNX Runtime instead; embeds nothing."),
+    ] = None,
+    int8: Annotated[
+        bool, typer.Option("--int8", help="with --export: 8-bit weights, faster and less exact.")
+    ] = False,
+) -> None:
+    """Embed the lyrics in the database that have no vector yet; resumable; needs attune[train].
+
+    With --export FOLDER, set ATTUNE_ENCODER_FOLDER to it: serving then reads queries and new
+    lyrics with it, without torch.
+    """
+    if export is not None:
+        _export_encoder(export, int8)
+        return
+    if int8:
+        raise InvalidParameterError("int8", "--int8 goes with --export FOLDER")
     from recommender.bootstrap import embed_database
 
     emit(f"embedded {embed_database(Settings(), progress)} lyrics")
+
+
+def _export_encoder(folder: Path, int8: bool) -> None:
+    from nlp.config import EncoderConfig
+    from nlp.encoder import LyricEncoder
+    from nlp.export import export_encoder
+
+    config = EncoderConfig(model=Settings().encoder_model, precision="float32")
+    card = export_encoder(LyricEncoder(config), folder, int8)
+    progress(f"{card.name}, {card.dimension} numbers, {card.max_tokens} word pieces")
+    emit(str(folder))
 
 
 def train(
@@ -162,6 +192,18 @@ def evaluate(
 
         cache = settings.home / "cache" / "lyric_vectors.npz"
         run_evaluation(MoodEvaluationConfig.from_toml(config), _needed(data), out, cache, progress)
+    elif subject is Subject.reduction:
+        from nlp.reduction_study import ReductionConfig, run_reduction
+
+        cache = settings.home / "cache" / "lyric_vectors.npz"
+        run_reduction(ReductionConfig.from_toml(config), _needed(data), out, cache, progress)
+    elif subject is Subject.features:
+        from recommender.bootstrap import evaluate_face_features
+        from vision.features import FeatureConfig
+
+        evaluate_face_features(
+            settings, FeatureConfig.from_toml(config), _needed(data), out, progress
+        )
     elif subject is Subject.faces:
         from recommender.bootstrap import evaluate_face_finding
         from vision.face_evaluation import FaceEvaluationConfig

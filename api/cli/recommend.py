@@ -37,26 +37,31 @@ def recommend(
     user: Annotated[str, typer.Argument(help="User id; an unknown one is a cold start.")],
     selfie: Annotated[Path | None, typer.Option(help="A picture with a face.")] = None,
     mood: Annotated[str | None, typer.Option(help="A mood word, or valence,arousal.")] = None,
+    query: Annotated[
+        str | None,
+        typer.Option(help="What to look for, in words: 'rainy sunday, slow and warm'."),
+    ] = None,
     n: Annotated[int, typer.Option("-n", min=1, max=100)] = 20,
     strategy: Annotated[str, typer.Option(help=" | ".join(STRATEGIES))] = "match",
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Recommend songs for a user, and a moment if one is shown or stated."""
+    """Recommend songs for a user, and a moment if one is shown, stated or described."""
     settings = Settings()
     engine = build_engine(settings)
     emotion = None
     if selfie is not None and mood is None and engine.reader is not None:
         emotion = engine.reader.read([_read_picture(selfie)])
-    query = Query(
+    question = Query(
         user,
         n=n,
         strategy=parse_strategy(strategy),
         emotion=emotion,
         stated=parse_mood(mood) if mood else None,
+        text=query,
     )
     database = build_database(settings)
     database.check_schema()
-    found = answer_query(engine, database, query)
+    found = answer_query(engine, database, question)
     database.dispose()
     answer, songs = found.recommendation, found.songs
     if as_json:

@@ -1,4 +1,4 @@
-"""``attune demo`` and ``attune serve``."""
+"""``attune demo``, ``attune serve`` and ``attune worker``."""
 
 from __future__ import annotations
 
@@ -63,6 +63,13 @@ def serve(
     _serve(Settings(**{k: v for k, v in given.items() if v is not None}))  # type: ignore[arg-type]
 
 
+def worker() -> None:
+    """Embed new lyrics until told to stop; `attune serve` runs one unless told not to."""
+    from api.embedding import main
+
+    main()
+
+
 def _is_built(settings: Settings) -> bool:
     try:
         return demo_is_installed(settings)
@@ -81,3 +88,4 @@ def register(app: typer.Typer) -> None:
     """Add these verbs to the command."""
     app.command()(demo)
     app.command()(serve)
+    app.command()(worker)

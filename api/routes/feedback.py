@@ -2,25 +2,23 @@
 
 from __future__ import annotations
 
-import re
 import sys
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Header, Request
+from fastapi import APIRouter, Depends, Request
 
 from api.errors import IdempotencyConflictError, UnknownSongError
+from api.idempotency import IdempotencyKey, check_key
 from api.params import FeedbackIn
 from api.problem import request_id
 from api.schemas import FeedbackOut
 from api.security import Caller, require
 from api.state import services
 from data.db.repositories import InteractionRepository, SongRepository
-from data.errors import InvalidParameterError
 from data.types import EventRow
 
 router = APIRouter(tags=["feedback"])
-_KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 
 @router.post("/feedback", operation_id="feedback")
@@ -28,17 +26,11 @@ def feedback(
     request: Request,
     body: FeedbackIn,
     caller: Annotated[Caller, Depends(require("feedback"))],
-    idempotency_key: Annotated[
-        str | None,
-        Header(description="sent again with the same body, the event is recorded only once"),
-    ] = None,
+    idempotency_key: IdempotencyKey = None,
 ) -> FeedbackOut:
     """Record one event; a user not seen before is created."""
     caller.check_user(body.user)
-    if idempotency_key is not None and not _KEY.fullmatch(idempotency_key):
-        raise InvalidParameterError(
-            "Idempotency-Key", "Idempotency-Key must be 1 to 128 visible ASCII characters"
-        )
+    check_key(idempotency_key)
     with services(request).database.session() as session:
         if SongRepository(session).get(body.song) is None:
             raise UnknownSongError(f"the catalogue has no song {body.song[:60]!r}")

@@ -32,9 +32,22 @@ def ready(request: Request) -> ReadyOut | Response:
     version = running.engine.version
     missing = _missing(running)
     if version is not None and not missing:
-        return ReadyOut(status="ready", model_version=version, database="ready", expression="ready")
+        return _ready(running, version)
     detail = "; ".join(_REMEDIES[part] for part in missing)
     return problem(NOT_READY, request_id(request), detail, missing=missing, model_version=version)
+
+
+def _ready(running: Services, version: str) -> ReadyOut:
+    trouble = running.watcher.trouble if running.watcher else None
+    return ReadyOut(
+        status="ready",
+        model_version=version,
+        database="ready",
+        expression="ready",
+        songs="degraded" if trouble else "ready",
+        songs_pending=running.watcher.pending if running.watcher else 0,
+        detail=trouble and f"the last look for new songs failed ({trouble}); the log says where",
+    )
 
 
 def _missing(running: Services) -> list[str]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Annotated, Any
 
 import structlog
@@ -19,15 +20,17 @@ from api.schemas import (
     MoodOut,
     RecommendationOut,
     SongOut,
-    lacks_mood,
 )
 from api.security import Caller, require
+from api.song_schemas import predicted_moods
 from api.state import Services, services
 from api.uploads import UploadLimits, read_frames
+from data.errors import InvalidParameterError
 from data.types import EmotionScores, Mood, Song, Strategy
 from recommender import query as ask
 from recommender.answering import answer_query
 from recommender.mood import expected_mood, parse_mood
+from recommender.text import checked_text
 
 router = APIRouter(tags=["recommend"])
 _log = structlog.get_logger("attune.api")
@@ -42,12 +45,14 @@ async def recommend(
 
     The moment comes from a selfie (multipart field `selfie`, up to five frames of one moment, or
     the raw bytes of one picture; `consent=true` is needed), from a stated `mood`, or from neither.
-    A stated mood always wins: a selfie sent beside it is not even decoded. An unknown user is a
-    cold start, not an error. `GET` and `POST` do the same; browsers, proxies and caches drop the
-    body of a `GET`, so use `POST` through those.
+    With `query` the songs are also to fit some words ("rainy sunday, slow and warm"); their mood
+    counts where neither is given. A stated mood always wins: a selfie sent beside it is not even
+    decoded. An unknown user is a cold start, not an error. `GET` and `POST` do the same; browsers,
+    proxies and caches drop the body of a `GET`, so use `POST` through those.
     """
     caller.check_user(params.user)
     stated = None if params.mood is None else parse_mood(params.mood)
+    _check_text(params.query)
     running = services(request)
     limits = UploadLimits(running.settings.max_image_bytes, params.consent)
     frames = await read_frames(request, limits)
@@ -81,9 +86,28 @@ def _query(params: RecommendParams, stated: Mood | None, scores: EmotionScores |
         strategy=params.strategy,
         emotion=scores,
         stated=stated,
+        text=params.query,
         exclude_heard=params.exclude_heard,
         explain=params.explain,
     )
+
+
+def _check_text(text: str | None) -> None:
+    """Refuse words that cannot be looked for before a picture is read in vain."""
+    if text is not None:
+        with _parameter_named():
+            checked_text(text)
+
+
+@contextmanager
+def _parameter_named() -> Iterator[None]:
+    """Call the recommender's ``text`` by the name that the parameter has here."""
+    try:
+        yield
+    except InvalidParameterError as exc:
+        if exc.parameter != "text":
+            raise
+        raise InvalidParameterError("query", str(exc)) from exc
 
 
 def _emotion(mood: str | None, scores: EmotionScores | None) -> EmotionOut | None:
@@ -96,13 +120,16 @@ def _mood(
     answer: ask.Recommendation, stated: Mood | None, scores: EmotionScores | None, how: Strategy
 ) -> MoodOut:
     """Tell what was read or stated, also where the strategy makes nothing of it."""
-    read = stated or (expected_mood(scores) if scores else None)
-    return MoodOut.from_moods(read, answer.mood.target if answer.mood else None, how)
+    aim = answer.mood
+    seen = expected_mood(scores) if scores else None
+    in_words = aim.current if aim else None
+    return MoodOut.from_moods(stated or seen or in_words, aim.target if aim else None, how)
 
 
 def _answer(running: Services, query: ask.Query) -> tuple[ask.Recommendation, list[ItemOut]]:
     """Compute in a worker thread."""
-    answer = answer_query(running.engine, running.database, query)
+    with _parameter_named():
+        answer = answer_query(running.engine, running.database, query)
     if answer.gone:
         # The model may know songs that were since taken out of the catalogue.
         _log.warning("songs_not_in_catalogue", songs=answer.gone)
@@ -112,6 +139,5 @@ def _answer(running: Services, query: ask.Query) -> tuple[ask.Recommendation, li
 
 
 def _shown(running: Services, songs: Mapping[str, Song]) -> dict[str, SongOut]:
-    moodless = [song.id for song in songs.values() if lacks_mood(song)]
-    predicted = running.engine.song_moods(moodless) if moodless else {}
+    predicted = predicted_moods(running, songs.values())
     return {key: SongOut.from_song(song, predicted.get(key)) for key, song in songs.items()}

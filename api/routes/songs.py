@@ -1,26 +1,55 @@
-"""``GET /songs/{id}``: one song of the catalogue."""
+"""``GET /songs`` and ``GET /songs/{id}``: what is in the catalogue."""
 
 from __future__ import annotations
 
-from fastapi import APIRouter, Depends, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Depends, Query, Request
 
 from api.errors import UnknownSongError
 from api.params import SongId
-from api.schemas import SongOut, lacks_mood
+from api.problem import request_id
 from api.security import require
+from api.song_params import SongSearch
+from api.song_schemas import ListedSong, SongDetail, SongPage, predicted_moods
 from api.state import services
 from data.db.repositories import SongRepository
 
-router = APIRouter(tags=["songs"])
+router = APIRouter(tags=["songs"], dependencies=[Depends(require("recommend"))])
 
 
-@router.get("/songs/{song_id}", operation_id="song", dependencies=[Depends(require("recommend"))])
-def song(request: Request, song_id: SongId) -> SongOut:
-    """Return one song with its mood."""
+@router.get("/songs", operation_id="songs")
+def search(request: Request, params: Annotated[SongSearch, Query()]) -> SongPage:
+    """Search the catalogue; without any condition, list it.
+
+    Pages follow each other by `next_cursor`, and songs that are added meanwhile come last.
+    """
     running = services(request)
     with running.database.session() as session:
-        found = SongRepository(session).get(song_id)
+        songs, after = SongRepository(session).search(
+            params.q,
+            artist=params.artist,
+            genre=params.genre,
+            tag=params.tag,
+            language=params.language,
+            year_from=params.year_from,
+            year_to=params.year_to,
+            after=params.cursor,
+            limit=params.n,
+        )
+    moods = predicted_moods(running, songs)
+    items = [ListedSong.from_song(song, moods.get(song.id)) for song in songs]
+    return SongPage(items=items, next_cursor=after, request_id=request_id(request))
+
+
+@router.get("/songs/{song_id}", operation_id="song")
+def song(request: Request, song_id: SongId) -> SongDetail:
+    """Return one song with its mood, and whether its lyrics are embedded yet."""
+    running = services(request)
+    with running.database.session() as session:
+        repository = SongRepository(session)
+        found, lyrics = repository.get(song_id), repository.lyrics(song_id)
     if found is None:
         raise UnknownSongError(f"the catalogue has no song {song_id[:60]!r}")
-    predicted = running.engine.song_moods([song_id]) if lacks_mood(found) else {}
-    return SongOut.from_song(found, predicted.get(song_id))
+    listed = ListedSong.from_song(found, predicted_moods(running, [found]).get(song_id))
+    return SongDetail(**dict(listed), embedding=running.vectors.state(lyrics))

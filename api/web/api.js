@@ -62,13 +62,16 @@ export async function welcome() {
 /**
  * Ask for songs.
  * @param {{user: string, strategy: string, offset: number, n: number, source: object}} question
- *   source: {kind: "frames", frames: Blob[]} | {kind: "mood", mood} | {kind: "none"}
+ *   source: {kind: "frames", frames: Blob[]} | {kind: "mood", mood} |
+ *   {kind: "words", words: string} | {kind: "none"}
  */
 export async function recommend({ user, strategy, offset, n, source }, signal) {
   const query = new URLSearchParams({ user, n, offset, strategy });
   let body;
   if (source.kind === "mood") {
     query.set("mood", `${source.mood.valence.toFixed(2)},${source.mood.arousal.toFixed(2)}`);
+  } else if (source.kind === "words") {
+    query.set("query", source.words);
   } else if (source.kind === "frames") {
     query.set("consent", "true");
     body = new FormData();

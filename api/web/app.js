@@ -33,6 +33,21 @@ function listener() {
   return id;
 }
 
+/** Ask for songs that fit what was typed; the field says so when there is nothing in it. */
+function askInWords(event) {
+  event.preventDefault();
+  const field = byId("query");
+  const words = field.value.trim();
+  tellOfWords(words ? "" : "Say what you are after first, a word or two will do.");
+  if (words) ask({ kind: "words", words });
+  else field.focus();
+}
+
+function tellOfWords(text) {
+  byId("query-problem").textContent = text;
+  byId("query").setAttribute("aria-invalid", String(Boolean(text)));
+}
+
 /** Ask for a new list from a mood source; `again` keeps the listener of the list on show. */
 function ask(source, { again = false } = {}) {
   const id = again && asked ? asked.user : listener();
@@ -105,8 +120,11 @@ function show(answer, demo) {
       ? explainFallback(answer.fallback)
       : "That is all there is for now. Choose another mood or strategy for different songs.",
   );
-  drawReading(byId("reading"), view, currentShot()?.still, (mood) =>
-    ask({ kind: "mood", mood }, { again: true }),
+  drawReading(
+    byId("reading"),
+    view,
+    { still: currentShot()?.still, words: asked.source.words },
+    (mood) => ask({ kind: "mood", mood }, { again: true }),
   );
   drawPlane(byId("plane"), view, (item, on) => {
     byId(`song-${item.rank}`)?.classList.toggle("lit", on);
@@ -245,6 +263,8 @@ function wireSettings() {
 let pending;
 function wireQuestions() {
   byId("say").addEventListener("click", () => ask({ kind: "mood", mood: pad.mood }));
+  byId("words").addEventListener("submit", askInWords);
+  byId("query").addEventListener("input", () => tellOfWords(""));
   byId("none").addEventListener("click", () => ask({ kind: "none" }));
   byId("more").addEventListener("click", () => {
     if (asked) fetchSongs(asked);

@@ -106,6 +106,15 @@ function stated(mood) {
   ];
 }
 
+function worded(words, mood, off) {
+  const told = off
+    ? "Mood is off: these songs follow your words and your taste."
+    : isKnown(mood)
+      ? `Read as ${describe(mood)}.`
+      : "These songs follow your words and your taste.";
+  return [el("p", { class: "verdict" }, "You asked for ", el("strong", {}, `“${words}”`)), el("p", {}, told)];
+}
+
 function correction(mood, label, onmood) {
   const host = el("div");
   const panel = el("div", { class: "correction", id: "correction", hidden: true }, host);
@@ -133,23 +142,26 @@ function correction(mood, label, onmood) {
  * Draw the card.
  * @param {HTMLElement} host
  * @param {object} answer - of /recommend.
- * @param {object|null} still - {url, width, height} of the picture, while this tab holds it.
+ * @param {{still: object|null, words: string|undefined}} given - {url, width, height} of the picture,
+ *   while this tab holds it; the words that were asked with.
  * @param {(mood) => void} onmood - called with the mood the listener states instead.
  */
-export function drawReading(host, answer, still, onmood) {
+export function drawReading(host, answer, { still, words }, onmood) {
   const { emotion, mood } = answer;
   const looked = emotion?.source === "selfie";
-  const said = !looked && isKnown(mood) && emotion?.source !== "none";
-  const title = looked ? "What the picture shows" : "Your mood";
+  const said = !looked && !words && isKnown(mood) && emotion?.source !== "none";
+  const title = looked ? "What the picture shows" : words ? "Your words" : "Your mood";
   const off = mood?.strategy === "off";
   const aside = off
     ? "These songs follow your taste alone. Choose another strategy above to let a mood count."
     : "These songs follow your taste alone.";
   const body = looked
     ? [portrait(emotion, still), ...verdict(emotion), chart(emotion), off && el("p", {}, aside)]
-    : said
-      ? stated(mood)
-      : [el("p", { class: "verdict" }, "Mood left out"), el("p", {}, aside)];
+    : words
+      ? worded(words, mood, off)
+      : said
+        ? stated(mood)
+        : [el("p", { class: "verdict" }, "Mood left out"), el("p", {}, aside)];
   const label = looked ? "Not how I feel?" : said ? "Change my mood" : "Tell my mood";
   host.replaceChildren(
     ...[

@@ -79,15 +79,15 @@ def read_lyrics(path: Path) -> LyricTable:
         DatasetFormatError: if it is not such a table.
     """
     frame = _read_table(path)
-    text = _column(frame, _LYRICS, path)
+    text = named_column(frame, _LYRICS, path)
     keep = frame[text].map(lambda value: isinstance(value, str) and bool(value.strip()))
     if "bow_only" in frame:
         keep &= ~frame["bow_only"].fillna(False).astype(bool)
-    frame = _keyed(frame[keep], path).drop_duplicates("_key")
+    frame = _add_keys(frame[keep], path).drop_duplicates("_key")
     return LyricTable(
         keys=tuple(frame["_key"]),
-        artists=tuple(frame[_column(frame, _ARTIST, path)].astype(str)),
-        titles=tuple(frame[_column(frame, _TITLE, path)].astype(str)),
+        artists=tuple(frame[named_column(frame, _ARTIST, path)].astype(str)),
+        titles=tuple(frame[named_column(frame, _TITLE, path)].astype(str)),
         lyrics=tuple(frame[text]),
     )
 
@@ -106,11 +106,11 @@ def read_mood_labels(path: Path) -> MoodLabels:
 
     frame = pd.concat([_read_table(file) for file in _label_files(path)], ignore_index=True)
     for name in ("valence", "arousal"):
-        frame[name] = pd.to_numeric(frame[_column(frame, (name,), path)], errors="coerce")
+        frame[name] = pd.to_numeric(frame[named_column(frame, (name,), path)], errors="coerce")
     frame = frame[np.isfinite(frame[["valence", "arousal"]]).all(axis=1)]
     if frame.empty:
         raise DatasetFormatError(f"{path}: no row has both a valence and an arousal")
-    frame = _keyed(frame, path)
+    frame = _add_keys(frame, path)
     means = frame.groupby("_key", sort=False)[["valence", "arousal"]].mean()
     return MoodLabels(
         keys=tuple(means.index),
@@ -118,6 +118,40 @@ def read_mood_labels(path: Path) -> MoodLabels:
         valence=means["valence"].to_numpy(np.float64),
         arousal=means["arousal"].to_numpy(np.float64),
     )
+
+
+@dataclass(frozen=True, slots=True)
+class BinaryMoods:
+    """Songs with words that were labelled happy or sad.
+
+    Attributes:
+        keys: normalised ``artist|title``.
+        lyrics: raw text.
+        happy: int64 (n,), 1 for happy, 0 for sad.
+    """
+
+    keys: tuple[str, ...]
+    lyrics: tuple[str, ...]
+    happy: NDArray[np.int64]
+
+
+def read_binary_moods(path: Path) -> BinaryMoods:
+    """Read lyrics with a column ``mood`` of "happy" and "sad"; other rows are left out.
+
+    The musicmood data set (Raschka, 2016) has this form.
+
+    Raises:
+        DatasetNotFoundError: if there is no file at ``path``.
+        DatasetFormatError: if it is not such a table, or has not both moods.
+    """
+    frame = keyed_table(path)
+    text, mood = named_column(frame, _LYRICS, path), named_column(frame, ("mood", "label"), path)
+    frame = frame[frame[text].map(lambda value: isinstance(value, str))]
+    frame = frame[frame[mood].isin(["happy", "sad"])]
+    happy = (frame[mood] == "happy").to_numpy(np.int64)
+    if not 0 < happy.sum() < len(happy):
+        raise DatasetFormatError(f"{path}: {mood} needs rows of both happy and sad")
+    return BinaryMoods(tuple(frame["_key"]), tuple(frame[text]), happy)
 
 
 def _label_files(path: Path) -> list[Path]:
@@ -145,7 +179,12 @@ def _read_table(path: Path) -> pd.DataFrame:
         raise DatasetFormatError(f"{path} is not a readable table: {exc}") from exc
 
 
-def _column(frame: pd.DataFrame, names: Iterable[str], path: Path) -> str:
+def named_column(frame: pd.DataFrame, names: Iterable[str], path: Path) -> str:
+    """Return the column that is called one of ``names``, in any case.
+
+    Raises:
+        DatasetFormatError: if there is none.
+    """
     by_lower: Mapping[str, str] = {str(c).strip().lower(): str(c) for c in frame.columns}
     for name in names:
         if name in by_lower:
@@ -155,8 +194,18 @@ def _column(frame: pd.DataFrame, names: Iterable[str], path: Path) -> str:
     )
 
 
-def _keyed(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
-    artist, title = _column(frame, _ARTIST, path), _column(frame, _TITLE, path)
+def keyed_table(path: Path) -> pd.DataFrame:
+    """Read a table of songs and add ``_key``, the normalised ``artist|title``.
+
+    Raises:
+        DatasetNotFoundError: if there is no file at ``path``.
+        DatasetFormatError: if it cannot be read, or has no artist or title.
+    """
+    return _add_keys(_read_table(path), path)
+
+
+def _add_keys(frame: pd.DataFrame, path: Path) -> pd.DataFrame:
+    artist, title = named_column(frame, _ARTIST, path), named_column(frame, _TITLE, path)
     pairs = zip(
         frame[artist].fillna("").astype(str), frame[title].fillna("").astype(str), strict=True
     )

@@ -31,7 +31,8 @@ class SongRow(Base):
 
     ``key`` is :func:`data.text.song_key`, by which listens without an id find their song;
     ``search`` is the folded artist, title and album. ``mood_source`` is ``stated`` or
-    ``predicted``: a stated valence and arousal are never overwritten by a model.
+    ``predicted``: a stated valence and arousal are never overwritten by a model. ``updated_at`` is
+    when the row or its lyrics were last written by a caller; a predicted mood does not move it.
     """
 
     __tablename__ = "songs"
@@ -40,6 +41,7 @@ class SongRow(Base):
         CheckConstraint("arousal BETWEEN -1 AND 1", name="arousal_range"),
         Index(None, "artist_id"),
         Index(None, "key"),
+        Index(None, "updated_at", "id"),
     )
 
     id: Mapped[int] = mapped_column(primary_key=True)
@@ -60,6 +62,7 @@ class SongRow(Base):
     mood_emotion: Mapped[str | None] = mapped_column(String(16))
     mood_source: Mapped[str | None] = mapped_column(String(16))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
+    updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
     artist: Mapped[Artist] = relationship(lazy="raise")
 
@@ -186,3 +189,15 @@ class IngestRun(Base):
     rejected: Mapped[int] = mapped_column(BigKey, default=0)
     started_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     finished_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class PostedSong(Base):
+    """An ``Idempotency-Key`` under which a song was posted; of the body only its SHA-256."""
+
+    __tablename__ = "posted_songs"
+
+    idempotency_key: Mapped[str] = mapped_column(String(128), primary_key=True)
+    sha256: Mapped[str] = mapped_column(String(64))
+    song_id: Mapped[int] = mapped_column(ForeignKey("songs.id", ondelete="CASCADE"))
+    created: Mapped[bool]
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now, index=True)

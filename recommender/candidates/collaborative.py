@@ -29,12 +29,19 @@ class CollaborativeScorer:
 
     kind: ReasonKind = "collaborative"
 
-    def __init__(self, config: CollaborativeConfig, factors: FloatArray) -> None:
+    def __init__(
+        self,
+        config: CollaborativeConfig,
+        factors: FloatArray,
+        gramian: NDArray[np.float64] | None = None,
+    ) -> None:
         self.config = config
         self._factors = factors
         self._known = np.any(factors != 0, axis=1)
-        ridge = config.regularization * np.eye(factors.shape[1])
-        self._gramian = factors.astype(np.float64).T @ factors.astype(np.float64) + ridge
+        if gramian is None:
+            ridge = config.regularization * np.eye(factors.shape[1])
+            gramian = factors.astype(np.float64).T @ factors.astype(np.float64) + ridge
+        self._gramian = gramian
 
     @classmethod
     def fit(
@@ -79,6 +86,23 @@ class CollaborativeScorer:
         half = np.linalg.solve(matrix, self._factors[song].astype(np.float64))
         strength = confidence(context.weights, self.config.alpha)
         return (strength * (self._factors[context.songs] @ half)).astype(np.float32)
+
+    def with_songs(self, total: int) -> CollaborativeScorer:
+        """Return a scorer of ``total`` songs; those that came after training cannot be scored."""
+        width = self._factors.shape[1]
+        added = np.zeros((total - len(self._factors), width), dtype=np.float32)
+        # Rows of zeros add nothing to the Gramian.
+        factors = np.concatenate([self._factors, added])
+        return CollaborativeScorer(self.config, factors, self._gramian)
+
+    def neighbours(self, song: int) -> FloatArray:
+        """Return float32 (songs,) cosines of the factors with those of ``song``; NaN if unknown."""
+        if not self._known[song]:
+            return np.full(len(self._factors), np.nan, dtype=np.float32)
+        lengths = np.linalg.norm(self._factors, axis=1)
+        scale = np.where(self._known, lengths * lengths[song], 1)
+        cosines = self._factors @ self._factors[song] / scale
+        return np.where(self._known, cosines, np.nan).astype(np.float32)
 
     def _system(self, context: Context) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """Return A and b of the normal equations ``A x = b`` of one listener.

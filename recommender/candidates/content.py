@@ -2,22 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
-from functools import lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 
-from data.text import artist_key, fold
-from data.types import FloatArray, Song
+from data.types import FloatArray, IntArray, Song
+from recommender.candidates.terms import TermSpace, song_terms
+from recommender.catalogue import overlay
 from recommender.config import ContentConfig
 from recommender.query import ReasonKind
 from recommender.stages import Arrays, Context
-
-# The same few thousand tags and artists come up hundreds of thousands of times.
-_fold, _artist_key = (lru_cache(maxsize=1 << 17)(f) for f in (fold, artist_key))
 
 
 class ContentScorer:
@@ -29,8 +25,11 @@ class ContentScorer:
 
     kind: ReasonKind = "content"
 
-    def __init__(self, config: ContentConfig, lyrics: FloatArray, metadata: csr_matrix) -> None:
+    def __init__(
+        self, config: ContentConfig, lyrics: FloatArray, metadata: csr_matrix, space: TermSpace
+    ) -> None:
         self.config = config
+        self.space = space
         self._lyrics = lyrics
         self._metadata = metadata
         self._known = np.any(lyrics != 0, axis=1) | (np.diff(metadata.indptr) > 0)
@@ -38,7 +37,29 @@ class ContentScorer:
     @classmethod
     def fit(cls, config: ContentConfig, songs: Sequence[Song], lyrics: FloatArray) -> ContentScorer:
         """Fit on songs and their float32 (songs, k) reduced lyric vectors, NaN rows where none."""
-        return cls(config, unit_rows(np.nan_to_num(lyrics)), metadata_matrix(songs, config))
+        described = [song_terms(s, config.artist_weight) for s in songs]
+        space = TermSpace.fit(described)
+        return cls(config, unit_rows(np.nan_to_num(lyrics)), space.rows(described), space)
+
+    def with_songs(
+        self, songs: Sequence[Song], lyrics: FloatArray, at: IntArray, total: int
+    ) -> ContentScorer:
+        """Return a scorer that knows these songs too, placed by the stored vocabulary.
+
+        Args:
+            songs: new ones, or new descriptions of known ones.
+            lyrics: float32 (songs, k) reduced lyric vectors, NaN rows where none.
+            at: int64 (songs,) position of each in the new catalogue.
+            total: length of the new catalogue.
+        """
+        described = [song_terms(s, self.config.artist_weight) for s in songs]
+        space = self.space.extended(described)
+        return ContentScorer(
+            self.config,
+            overlay(self._lyrics, unit_rows(np.nan_to_num(lyrics)), at, total),
+            _overlay_sparse(self._metadata, space.rows(described), at, total),
+            space,
+        )
 
     @property
     def is_fitted(self) -> bool:
@@ -68,6 +89,47 @@ class ContentScorer:
         total = weights * (share * by_lyrics + (1 - share) * by_metadata)
         return np.asarray(total, dtype=np.float32)
 
+    @property
+    def lyrics_size(self) -> int:
+        """Length of a reduced lyric vector."""
+        return int(self._lyrics.shape[1])
+
+    def lyric_cosines(self, vector: FloatArray | None) -> FloatArray:
+        """Return float32 (songs,) cosines with a unit vector (k,); NaN for songs without lyrics."""
+        has_lyrics = np.any(self._lyrics != 0, axis=1)
+        if vector is None or not has_lyrics.any():
+            return np.full(len(self._lyrics), np.nan, dtype=np.float32)
+        return np.where(has_lyrics, self._lyrics @ vector, np.nan).astype(np.float32)
+
+    def lyric_cosine(self, song: int, vector: FloatArray | None) -> float:
+        """Return one song's cosine with a unit vector (k,); 0 where there is nothing to compare."""
+        return 0.0 if vector is None else float(self._lyrics[song] @ vector)
+
+    def columns_of(self, song: int) -> frozenset[int]:
+        """Return the columns of a song's terms."""
+        start, stop = self._metadata.indptr[song : song + 2]
+        return frozenset(self._metadata.indices[start:stop].tolist())
+
+    def has_term(self, column: int) -> NDArray[np.bool_]:
+        """Tell for every song whether it has the term of a column."""
+        found = np.zeros(len(self._known), dtype=np.bool_)
+        hits = np.flatnonzero(self._metadata.indices == column)
+        found[np.searchsorted(self._metadata.indptr, hits, side="right") - 1] = True
+        return found
+
+    def neighbours(self, song: int) -> tuple[FloatArray, FloatArray]:
+        """Return float32 (songs,) cosines with one song: of lyrics (NaN without), of metadata."""
+        vector = self._lyrics[song]
+        by_lyrics = self.lyric_cosines(vector if vector.any() else None)
+        row = self._metadata[song].toarray().ravel()
+        return by_lyrics, np.asarray(self._metadata @ row, dtype=np.float32)
+
+    def shared_terms(self, first: int, second: int) -> dict[str, float]:
+        """Return what each shared term adds to the metadata cosine of two songs, most first."""
+        product = self._metadata[first].multiply(self._metadata[second]).tocoo()
+        pairs = sorted(zip(product.data, product.col, strict=True), key=lambda p: -p[0])
+        return {self.space.terms[int(column)]: float(value) for value, column in pairs}
+
     def pairwise(self, songs: NDArray[np.int64]) -> FloatArray:
         """Return the float32 (p, p) content similarity between songs, in [0, 1]."""
         share = self.config.lyrics_share
@@ -87,6 +149,7 @@ class ContentScorer:
             "metadata_indices": self._metadata.indices,
             "metadata_indptr": self._metadata.indptr,
             "metadata_shape": np.array(self._metadata.shape),
+            **self.space.arrays(),
         }
 
     @classmethod
@@ -98,6 +161,7 @@ class ContentScorer:
             config,
             arrays["lyrics"].astype(np.float32),
             csr_matrix(parts, shape=(rows, terms), dtype=np.float32),
+            TermSpace.from_arrays(arrays),
         )
 
 
@@ -107,39 +171,14 @@ def unit_rows(vectors: FloatArray) -> FloatArray:
     return np.asarray(vectors / np.where(norms > 0, norms, 1), dtype=np.float32)
 
 
-def metadata_matrix(songs: Sequence[Song], config: ContentConfig) -> csr_matrix:
-    """TF-IDF of artist, album, genre and tags: float32 (songs, terms), unit rows.
-
-    A term of one song only cannot connect anything and is left out.
-    """
-    described = [song_terms(s, config.artist_weight) for s in songs]
-    frequency = Counter(term for terms in described for term in terms)
-    vocabulary = {t: i for i, t in enumerate(sorted(t for t, c in frequency.items() if c > 1))}
-    idf = {t: np.log((1 + len(songs)) / (1 + frequency[t])) + 1 for t in vocabulary}
-    indptr, indices, data = [0], [], []
-    for terms in described:
-        row = {vocabulary[t]: w * idf[t] for t, w in terms.items() if t in vocabulary}
-        norm = float(np.sqrt(sum(v * v for v in row.values()))) or 1.0
-        indices += sorted(row)
-        data += [row[i] / norm for i in sorted(row)]
-        indptr.append(len(indices))
-    return csr_matrix(
-        (np.array(data, np.float32), np.array(indices, np.int32), np.array(indptr, np.int32)),
-        shape=(len(songs), len(vocabulary)),
-    )
-
-
-def song_terms(song: Song, artist_weight: float) -> dict[str, float]:
-    """Return the weighted terms that describe a song."""
-    artist = _artist_key(song.artist)
-    terms = {f"artist:{artist}": artist_weight} if artist_weight else {}
-    if song.album:
-        terms[f"album:{artist}|{_fold(song.album)}"] = 1.0
-    if song.genre:
-        terms[f"genre:{_fold(song.genre)}"] = 1.0
-    for tag in song.tags:
-        terms[f"tag:{_fold(tag)}"] = 1.0
-    return terms
+def _overlay_sparse(base: csr_matrix, rows: csr_matrix, at: IntArray, total: int) -> csr_matrix:
+    """Do what :func:`recommender.catalogue.overlay` does; ``rows`` may have more columns."""
+    parts = (base.data, base.indices, base.indptr)
+    widened = csr_matrix(parts, shape=(base.shape[0], rows.shape[1]), copy=False)
+    stacked = vstack([widened, rows], format="csr", dtype=np.float32)
+    order = np.arange(total)
+    order[at] = base.shape[0] + np.arange(len(at))
+    return stacked if len(at) == total - base.shape[0] else stacked[order]
 
 
 def _normalised(weights: FloatArray) -> FloatArray:

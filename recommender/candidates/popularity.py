@@ -29,7 +29,7 @@ class PopularityScorer:
         return True
 
     def __call__(self, context: Context) -> FloatArray:  # noqa: ARG002
-        """Return float32 (songs,) log(1 + listeners)."""
+        """Return float32 (songs,) log(1 + listeners); NaN for songs that came after fitting."""
         return self._scores
 
     def influences(self, context: Context, song: int) -> FloatArray | None:  # noqa: ARG002
@@ -38,7 +38,15 @@ class PopularityScorer:
 
     def listeners(self, song: int) -> int:
         """Return how many listeners the song had when the model was fitted."""
-        return round(float(np.expm1(self._scores[song])))
+        return round(float(np.expm1(np.nan_to_num(self._scores[song]))))
+
+    def with_songs(self, total: int) -> PopularityScorer:
+        """Return a scorer of ``total`` songs; those that came after training cannot be scored.
+
+        Nobody has had the chance to play them, which is not the same as nobody playing them.
+        """
+        added = np.full(total - len(self._scores), np.nan, dtype=np.float32)
+        return PopularityScorer(np.concatenate([self._scores, added]))
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the stored scores."""

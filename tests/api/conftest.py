@@ -49,12 +49,17 @@ def start(database: Database, engine: FakeEngine, tmp_path: Path) -> Iterator[St
     with ExitStack() as stack:
 
         def started(**settings: Any) -> TestClient:
+            # One look, at the start: the tests of the watcher say how often it is to look.
+            settings = {"watch_seconds": 0, **settings}
             app: FastAPI = create_app(
                 Settings(home=tmp_path, _env_file=None, **settings),  # type: ignore[call-arg]
                 engine=engine,
                 database=database,
             )
-            return stack.enter_context(TestClient(app, raise_server_exceptions=True))
+            client = stack.enter_context(TestClient(app, raise_server_exceptions=True))
+            if settings["watch_seconds"] == 0:
+                app.state.services.watcher.stop()
+            return client
 
         yield started
 

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
+
+import numpy as np
 
 from api.schemas import SongMood
 from api.state import Popular
-from data.types import EmotionScores, FaceBox, UserHistory
+from data.types import EmotionScores, FaceBox, FloatArray, Song, UserHistory
 from recommender.config import MoodConfig
+from recommender.errors import UnknownSongError
 from recommender.mood import mood_target
 from recommender.query import Query, RankedSong, Reason, Recommendation
 from vision.config import ImageLimits
@@ -62,11 +65,16 @@ class FakeEngine:
 
     songs: tuple[str, ...] = ("s1", "s2", "s3", "ghost")
     reader: DecodingReader | BlockingReader | None = field(default_factory=DecodingReader)
-    version: str | None = "20260102T030405000000-0a1b2c3d"
+    #: Made after every song of a test: the bundle has them as they are.
+    version: str | None = "20990102T030405000000-0a1b2c3d"
     catalogue: str = "own"
     queries: list[Query] = field(default_factory=list)
     error: Exception | None = None
     use_popular: bool = False
+    #: Songs whose lyrics' vector was handed over.
+    read: frozenset[str] | set[str] = frozenset()
+    #: What taking in songs fails with.
+    broken: Exception | None = None
 
     def recommend(
         self, query: Query, history: UserHistory, popular: Popular | None = None
@@ -87,6 +95,27 @@ class FakeEngine:
             None if history.known else "cold_user",
             self.version,
         )
+
+    @property
+    def song_ids(self) -> Collection[str]:
+        return self.songs
+
+    def similar(self, song_id: str, n: int, /) -> Sequence[RankedSong]:
+        if song_id not in self.songs:
+            raise UnknownSongError(f"the model in force does not know the song {song_id!r}")
+        near = [song for song in self.songs if song != song_id][:n]
+        reason = Reason("content", 1.0, "Lyrics are close")
+        return [RankedSong(rank, song, 1 / rank, (reason,)) for rank, song in enumerate(near, 1)]
+
+    def with_songs(self, songs: Sequence[Song], vectors: FloatArray, /) -> FakeEngine:
+        """New songs go first, so that a test sees them at once."""
+        if self.broken is not None:
+            raise self.broken
+        assert vectors.shape == (len(songs), 384)
+        added = tuple(song.id for song in songs)
+        read = {song.id for song, row in zip(songs, vectors, strict=True) if np.isfinite(row).all()}
+        kept = tuple(song for song in self.songs if song not in added)
+        return replace(self, songs=added + kept, read=self.read - set(added) | read)
 
     def song_moods(self, song_ids: Collection[str], /) -> Mapping[str, SongMood]:
         return {song: (-0.5, -0.25) for song in song_ids if song == "s2"}

@@ -56,7 +56,7 @@ def test_help_names_every_verb_of_the_contract(attune: Attune) -> None:
     assert code == 0
     for verb in (
         "demo", "serve", "ingest", "train", "publish", "evaluate", "recommend", "emotion",
-        "playlists", "db", "keys", "users", "bench",
+        "playlists", "db", "keys", "users", "bench", "worker",
     ):  # fmt: skip
         assert f" {verb} " in out
 

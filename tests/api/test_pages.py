@@ -32,6 +32,9 @@ def test_ready_tells_what_is_served(client: TestClient, engine: FakeEngine) -> N
         "model_version": engine.version,
         "database": "ready",
         "expression": "ready",
+        "songs": "ready",
+        "songs_pending": 0,
+        "detail": None,
     }
 
 
@@ -101,8 +104,8 @@ def test_the_reference_lists_every_operation(client: TestClient) -> None:
 def test_the_description_tells_pictures_keys_and_problems(client: TestClient) -> None:
     schema = client.get("/openapi.json").json()
     assert set(schema["paths"]) == {
-        "/recommend", "/emotion", "/feedback", "/songs/{song_id}", "/health/live",
-        "/health/ready", "/privacy", "/demo/listeners",
+        "/recommend", "/emotion", "/feedback", "/songs", "/songs/{song_id}",
+        "/songs/{song_id}/similar", "/health/live", "/health/ready", "/privacy", "/demo/listeners",
     }  # fmt: skip
     for method in ("get", "post"):
         operation = schema["paths"]["/recommend"][method]
@@ -116,7 +119,7 @@ def test_the_description_tells_pictures_keys_and_problems(client: TestClient) ->
         names = {p["name"] for p in operation["parameters"]}
         assert names == {
             "user", "n", "offset", "strategy", "mood", "consent", "exclude_heard", "face",
-            "explain",
+            "explain", "query",
         }  # fmt: skip
     operations = [o["operationId"] for p in schema["paths"].values() for o in p.values()]
     assert len(set(operations)) == len(operations)

@@ -81,7 +81,10 @@ def test_a_database_that_cannot_be_asked_is_no_yes(tmp_path: Path) -> None:
         ("POST", "/recommend?user=u"),
         ("POST", "/emotion?consent=true"),
         ("POST", "/feedback"),
+        ("GET", "/songs"),
+        ("POST", "/songs"),
         ("GET", "/songs/s1"),
+        ("GET", "/songs/s1/similar"),
         ("GET", "/demo/listeners"),
     ],
 )

@@ -217,3 +217,31 @@ def test_an_unnamed_listener_is_asked_for(page: Any) -> None:
     page.get_by_role("button", name="Skip the mood").click()
     assert page.get_by_text("Say who is listening first").is_visible()
     assert page.evaluate("document.activeElement.id") == "user"
+
+
+def test_words_are_asked_with_the_keyboard_alone(page: Any) -> None:
+    page.get_by_label("Listener id").fill("plover")
+    words = page.get_by_label("Or say it in words")
+    words.press("Enter")
+    assert page.get_by_text("Say what you are after first").is_visible()
+    assert page.evaluate("document.activeElement.id") == "query"
+    words.fill("rainy sunday, slow and warm")
+    assert not page.get_by_text("Say what you are after first").is_visible()
+    with page.expect_response(_is_answer) as answer:
+        words.press("Enter")
+    assert answer.value.status == 200
+    assert "query=rainy+sunday%2C+slow+and+warm" in answer.value.url
+    page.get_by_text("You asked for “rainy sunday, slow and warm”").wait_for()
+    assert len(_titles(page)) == 20
+    with page.expect_response(_is_answer) as answer:
+        page.get_by_role("radio", name="Energize").check()
+    assert "query=rainy" in answer.value.url
+
+
+def test_words_that_mean_nothing_are_told_so(page: Any) -> None:
+    page.get_by_label("Listener id").fill("plover")
+    page.get_by_label("Or say it in words").fill("?!")
+    with page.expect_response(_is_answer) as answer:
+        page.get_by_role("button", name="Find songs for these words").click()
+    assert answer.value.status == 422
+    page.get_by_role("alert").filter(has_text="no words in the text").wait_for()

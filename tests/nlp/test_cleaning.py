@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from nlp.cleaning import MAX_CHARACTERS, clean_lyrics, stanzas, text_key, word_cost
+from nlp.cleaning import MAX_CHARACTERS, clean_lyrics, is_bag, stanzas, text_key, word_cost
 
 FRAGMENTS = st.sampled_from(
     [
@@ -51,6 +51,25 @@ def test_known_lyrics(raw: str, clean: str | None) -> None:
 def test_nothing_to_read_is_empty(nothing: str) -> None:
     assert clean_lyrics(nothing) == ""
     assert stanzas(clean_lyrics(nothing)) == []
+
+
+BAG = "feel feel feel heat wanna feet feel worry time sleep time laugh weep right party relax"
+
+
+def test_a_bag_of_words_keeps_each_word_once() -> None:
+    assert is_bag(BAG)
+    once = "feel heat wanna feet worry time sleep laugh weep right party relax"
+    assert clean_lyrics(BAG) == clean_lyrics(once) == once
+    for text in (BAG + " the", BAG + ".", BAG.title(), BAG + "\nfeel heat", "feel feel heat heat"):
+        assert not is_bag(text)
+        assert clean_lyrics(text) == text
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(["verse", "chorus", "two", "x2", *BAG.split()]), max_size=40))
+def test_cleaning_bags_twice_changes_nothing(words: list[str]) -> None:
+    once = clean_lyrics(" ".join(words))
+    assert clean_lyrics(once) == once
 
 
 @settings(max_examples=600, deadline=None)

@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from data.artifacts import file_sha256
 from data.errors import ArtifactError
 from data.moods import EMOTION_MOODS, MOOD_WORDS, nearest_emotions
+from data.reduction import PcaReducer
 from data.types import EMOTIONS
 from nlp.mood import SHIPPED, MoodModel, from_plane, to_plane
-from nlp.reduction import PcaReducer
 
 
 def toy() -> MoodModel:
@@ -26,7 +26,8 @@ def toy() -> MoodModel:
         coefficients=np.eye(2, dtype=np.float32),
         intercepts=np.zeros(2, np.float32),
         centres=np.zeros(2, np.float32),
-        gains=np.array([2, 1], np.float32),
+        gains=np.tile(np.array([2, 1], np.float32), (5, 1)),
+        deviations=np.ones((5, 2), np.float32),
     )
 
 
@@ -85,3 +86,4 @@ def test_the_shipped_model_loads_agrees_with_its_card_and_is_small() -> None:
     found = MoodModel.load().predict(np.zeros((2, 384), np.float32))
     assert np.isfinite(found.valence).all()
     assert card["metrics"]["MiniLM + PCA + ridge"]["valence"]["low"] > 0.1
+    assert card["metrics"]["MiniLM + PCA, taught by tags"]["valence"]["low"] > 0.15

@@ -103,7 +103,7 @@ def test_killed_while_writing_loses_at_most_the_block_in_hand(tmp_path: Path) ->
     script = (
         "import os, sys, numpy as np, hashlib\n"
         "from pathlib import Path\n"
-        "from nlp import files\n"
+        "from data import files\n"
         "from nlp.vectors import VectorStore\n"
         "s = VectorStore(Path(sys.argv[1]), dimension=4)\n"
         "key = lambda i: hashlib.sha256(str(i).encode()).hexdigest()\n"

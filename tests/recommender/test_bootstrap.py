@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from data.artifacts import current_bundle, file_sha256
+from data.artifacts import current_bundle, file_sha256, publish_bundle
 from data.datasets.demo import intended_moods
 from data.db.repositories import SongRepository
 from data.errors import BundleCorruptError, TrainingError
@@ -18,11 +18,14 @@ from recommender.answering import answer_query
 from recommender.bootstrap import (
     build_database,
     build_engine,
+    demo_is_installed,
     install_demo_home,
     publish,
+    text_encoder,
     train_from_database,
 )
 from recommender.config import RecommenderConfig
+from recommender.loading import mood_files
 from recommender.model import RecommenderModel
 from recommender.publishing import shipped_file
 from recommender.query import Query
@@ -89,6 +92,69 @@ def test_tampered_bundle_is_refused(settings: Settings, run: Path) -> None:
         stream.write(b"x")
     with pytest.raises(BundleCorruptError, match=r"recommender\.npz"):
         build_engine(settings)
+
+
+def publish_older(settings: Settings, name: str, without: set[str]) -> None:
+    """Put in force a bundle whose ``name`` lacks some arrays, as older versions wrote it."""
+    bundle = current_bundle(settings.bundles)
+    older = settings.home / name
+    with np.load(bundle.file(name)) as stored:
+        assert without <= set(stored.files)
+        np.savez(older, **{n: stored[n] for n in stored.files if n not in without})
+    files = {n: bundle.file(n) for n in bundle.manifest["files"]} | {name: older}
+    publish_bundle(settings.bundles, files, {"data": bundle.manifest["data"]})
+
+
+OLDER = [
+    ("recommender.npz", {"terms", "term_idf", "term_songs", "artist_keys", "artist_count"}),
+    ("mood.npz", {"deviations"}),
+]
+
+
+@pytest.mark.parametrize(("name", "without"), OLDER)
+def test_bundle_of_an_older_version_says_train_again(
+    settings: Settings, run: Path, name: str, without: set[str]
+) -> None:
+    publish(settings, [run])
+    publish_older(settings, name, without)
+    with pytest.raises(BundleCorruptError, match=r"attune train recommender") as caught:
+        build_engine(settings)
+    assert name in str(caught.value)
+
+
+def test_demo_with_a_bundle_of_an_older_version_is_built_again(
+    demo_settings: Settings, tmp_path: Path
+) -> None:
+    home = tmp_path / "home"
+    shutil.copytree(demo_settings.home, home)
+    settings = settings_at(home)
+    assert demo_is_installed(settings)
+    for name, without in OLDER:
+        publish_older(settings, name, without)
+        with pytest.raises(BundleCorruptError, match="train again"):
+            demo_is_installed(settings)
+    install_demo_home(settings)
+    assert demo_is_installed(settings)
+    assert build_engine(settings).recommend(Query("ada-007"), UserHistory("ada-007")).songs
+
+
+def test_training_passes_over_a_mood_model_of_an_older_version(
+    settings: Settings, run: Path
+) -> None:
+    publish(settings, [run])
+    told: list[str] = []
+    current = mood_files(settings, told.append)["mood.npz"]
+    assert current.parent == current_bundle(settings.bundles).path
+    assert told == []
+    publish_older(settings, "mood.npz", {"deviations"})
+    assert mood_files(settings, told.append)["mood.npz"] == shipped_file("mood.npz")
+    assert "another version" in told[0]
+
+
+def test_texts_are_not_placed_among_vectors_of_another_encoder(tmp_path: Path) -> None:
+    other = settings_at(tmp_path).model_copy(update={"encoder_model": "hub/other-model"})
+    assert text_encoder(other) is None
+    assert text_encoder(settings_at(tmp_path)) is not None
 
 
 def test_demo_lists_move_toward_the_mood(demo_settings: Settings) -> None:

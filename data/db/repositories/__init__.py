@@ -5,6 +5,8 @@ from data.db.repositories.emotions import EmotionRepository
 from data.db.repositories.interactions import InteractionRepository
 from data.db.repositories.keys import ApiKeyInfo, ApiKeyRepository
 from data.db.repositories.playlists import PlaylistRepository, SavedPlaylist
+from data.db.repositories.posted_songs import Posted, PostedSongRepository
+from data.db.repositories.song_changes import SongChange, SongChangeRepository
 from data.db.repositories.songs import SongRepository
 from data.db.repositories.users import UserRepository
 
@@ -15,7 +17,11 @@ __all__ = [
     "EmotionRepository",
     "InteractionRepository",
     "PlaylistRepository",
+    "Posted",
+    "PostedSongRepository",
     "SavedPlaylist",
+    "SongChange",
+    "SongChangeRepository",
     "SongRepository",
     "UserRepository",
 ]

@@ -17,6 +17,7 @@ _KEPT = (
     "album", "year", "duration_s", "genre", "language", "tags", "links", "valence", "arousal",
     "mood_source",
 )  # fmt: skip
+_REPLACED = ("key", "search", "title", "artist_id", "updated_at")
 
 
 def upsert_songs(session: Session, rows: Sequence[SongInput]) -> int:
@@ -29,7 +30,7 @@ def upsert_songs(session: Session, rows: Sequence[SongInput]) -> int:
     insert = insert_for(session, SongRow.__table__)  # type: ignore[arg-type]
     new, old = insert.excluded, SongRow.__table__.c
     kept = {name: func.coalesce(new[name], old[name]) for name in _KEPT}
-    always = {name: new[name] for name in ("key", "search", "title", "artist_id")}
+    always = {name: new[name] for name in _REPLACED}
     statement = insert.on_conflict_do_update(
         index_elements=["external_id"], set_={**always, **kept}
     )
@@ -81,6 +82,7 @@ def _song_values(session: Session, rows: Sequence[SongInput]) -> list[dict[str, 
             "arousal": row.arousal,
             "mood_source": None if None in (row.valence, row.arousal) else "stated",
             "created_at": now,
+            "updated_at": now,
         }
         for row in sorted(rows, key=lambda row: row.id)
     ]

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import Select, case, func, null, or_, select, update
+from sqlalchemy import ColumnElement, Select, Text, case, cast, func, null, or_, select, update
 from sqlalchemy.orm import Session
 
 from data.db.base import chunks
@@ -113,6 +114,7 @@ class SongRepository:
         *,
         artist: str | None = None,
         genre: str | None = None,
+        tag: str | None = None,
         language: str | None = None,
         year_from: int | None = None,
         year_to: int | None = None,
@@ -125,6 +127,7 @@ class SongRepository:
             text: every word must occur in artist, title or album, whatever case or accents.
             artist: exact name.
             genre: exact genre, whatever case.
+            tag: a whole tag, whatever case of its ASCII letters.
             language: exact code.
             year_from: first year, included.
             year_to: last year, included.
@@ -139,6 +142,8 @@ class SongRepository:
             query = query if value is None else query.where(column == value)
         if genre is not None:
             query = query.where(func.lower(SongRow.genre) == genre.lower())
+        if tag is not None:
+            query = query.where(_has_tag(tag))
         if year_from is not None:
             query = query.where(SongRow.year >= year_from)
         if year_to is not None:
@@ -209,6 +214,13 @@ class SongRepository:
             if values:
                 self._session.execute(_MOOD_UPDATE, values)
         return found
+
+
+def _has_tag(tag: str) -> ColumnElement[bool]:
+    """Look for the tag as it stands, quoted and escaped, in the JSON text of the list."""
+    listed = cast(SongRow.tags, Text)
+    folded = func.lower(listed).contains(json.dumps(tag.lower()), autoescape=True)
+    return or_(listed.contains(json.dumps(tag), autoescape=True), folded)
 
 
 def _mood_values(key: int, mood: tuple[float, float, str | None]) -> dict[str, Any]:

@@ -39,15 +39,23 @@ def save_arrays(path: Path, arrays: Mapping[str, NDArray[Any]]) -> None:
     replace_file(path, lambda stream: np.savez(stream, allow_pickle=False, **arrays))
 
 
-def load_arrays(path: Path, names: tuple[str, ...]) -> dict[str, NDArray[Any]]:
+def load_arrays(
+    path: Path, names: tuple[str, ...], optional: tuple[str, ...] = ()
+) -> dict[str, NDArray[Any]]:
     """Read named arrays from an ``.npz``, without pickle.
+
+    Args:
+        path: the file.
+        names: what it must hold.
+        optional: what is read too where it is there.
 
     Raises:
         ArtifactError: if the file is missing, is not an ``.npz``, or lacks a name.
     """
     try:
         with np.load(path, allow_pickle=False) as stored:
-            return {name: stored[name] for name in names}
+            more = tuple(name for name in optional if name in stored)
+            return {name: stored[name] for name in (*names, *more)}
     except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as exc:
         raise ArtifactError(
             f"{path} does not hold the arrays {', '.join(names)} ({type(exc).__name__}: {exc})"

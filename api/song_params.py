@@ -1,0 +1,115 @@
+"""What requests may say about songs: the body of ``POST /songs`` and the searches."""
+
+from __future__ import annotations
+
+from typing import Annotated, Self
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+
+from api.params import SongId, plain
+from data.text import song_key
+from data.types import SongInput
+
+#: Longer lyrics are refused; the embedding would not read on (``nlp.cleaning``).
+MOST_LYRICS = 50_000
+
+
+def _named(text: str) -> str:
+    bare = plain(text).strip()
+    if not bare:
+        raise ValueError("must not be blank")
+    return bare
+
+
+def _lyric(text: str) -> str:
+    # No database stores these; every other control character is passed over by the cleaning.
+    if any(c == "\0" or "\ud800" <= c <= "\udfff" for c in text):
+        raise ValueError("must not contain NUL characters or lone surrogates")
+    return text
+
+
+def _address(text: str) -> str:
+    # Anything else, "javascript:" above all, would be run by a page that shows the link.
+    if not plain(text).startswith(("https://", "http://")):
+        raise ValueError("must be an http(s) address")
+    return text
+
+
+Name = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_named)]
+Tag = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_named)]
+Address = Annotated[str, Field(max_length=2000), AfterValidator(_address)]
+Axis = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
+
+
+class SongIn(BaseModel):
+    """A song of the catalogue; of a song that is there, what is left out stays as it was."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: SongId | None = Field(None, description="default: made of artist and title")
+    title: Name
+    artist: Name
+    album: Name | None = None
+    year: int | None = Field(None, ge=1, le=2200)
+    duration_s: float | None = Field(None, gt=0, le=360_000, allow_inf_nan=False)
+    language: Annotated[str, Field(min_length=1, max_length=35), AfterValidator(_named)] | None = (
+        Field(None, description="a code such as `en`")
+    )
+    genre: Name | None = None
+    tags: list[Tag] = Field([], max_length=100)
+    lyrics: Annotated[str, AfterValidator(_lyric)] | None = Field(
+        None,
+        max_length=MOST_LYRICS,
+        description="the whole text; never logged and never shown. Empty text takes lyrics away",
+    )
+    valence: Axis | None = Field(None, description="stated mood; needs `arousal`")
+    arousal: Axis | None = Field(None, description="stated mood; needs `valence`")
+    links: dict[Tag, Address] = Field({}, max_length=20, description="service and http(s) address")
+
+    @model_validator(mode="after")
+    def _whole_mood(self) -> Self:
+        if (self.valence is None) != (self.arousal is None):
+            raise ValueError("valence and arousal go together: one of them is missing")
+        return self
+
+    def to_input(self) -> SongInput:
+        """Return the song as the catalogue takes it."""
+        return SongInput(
+            id=self.id or song_key(self.artist, self.title),
+            title=self.title,
+            artist=self.artist,
+            album=self.album,
+            year=self.year,
+            duration_s=self.duration_s,
+            genre=self.genre,
+            tags=tuple(dict.fromkeys(self.tags)),
+            language=self.language,
+            links=self.links or None,
+            lyrics=self.lyrics,
+            valence=self.valence,
+            arousal=self.arousal,
+        )
+
+
+class SongSearch(BaseModel):
+    """Query parameters of ``GET /songs``; a song has to meet all that are given."""
+
+    q: Name | None = Field(
+        None, max_length=200, description="words of artist, title or album, whatever case or accent"
+    )
+    artist: Name | None = Field(None, description="exact name")
+    genre: Name | None = Field(None, description="exact genre, whatever case")
+    tag: Tag | None = Field(None, description="one whole tag")
+    language: Name | None = Field(None, max_length=35, description="exact code")
+    year_from: int | None = Field(None, ge=0, le=9999, description="first year")
+    year_to: int | None = Field(None, ge=0, le=9999, description="last year")
+    n: int = Field(20, ge=1, le=100, description="songs on a page")
+    cursor: Annotated[str, Field(max_length=32), AfterValidator(plain)] | None = Field(
+        None, description="`next_cursor` of the page before"
+    )
+
+    @model_validator(mode="after")
+    def _years_in_order(self) -> Self:
+        if None not in (self.year_from, self.year_to) and self.year_from > self.year_to:  # type: ignore[operator]
+            raise ValueError("year_from lies after year_to")
+        return self

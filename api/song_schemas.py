@@ -1,0 +1,71 @@
+"""The JSON of answers about songs: one song, a page of a search, a posted song, similar ones."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from api.lyrics import LyricState
+from api.schemas import ItemOut, SongMood, SongOut, lacks_mood
+from api.state import Services
+from data.types import Song
+
+
+class ListedSong(SongOut):
+    """One song with all that the catalogue tells about it, less the lyrics."""
+
+    genre: str | None
+    language: str | None
+    tags: list[str]
+
+    @classmethod
+    def from_song(cls, song: Song, predicted: SongMood | None = None) -> Self:
+        """Build from a catalogue row; ``predicted`` fills in where the row has no mood."""
+        shown = dict(SongOut.from_song(song, predicted))
+        return cls(**shown, genre=song.genre, language=song.language, tags=list(song.tags))
+
+
+class SongDetail(ListedSong):
+    """One song and how far its lyrics have come."""
+
+    embedding: LyricState = Field(
+        description="`none`: no lyrics that can be read; `pending`: a worker is at it; `ready`"
+    )
+
+
+class SongPosted(BaseModel):
+    """A song as stored; ``duplicate`` if this ``Idempotency-Key`` had posted it before."""
+
+    song: SongDetail
+    status: Literal["pending", "ready"] = Field(
+        description="`ready` when nothing is left to be embedded; `GET /songs/{id}` tells later"
+    )
+    duplicate: bool
+    request_id: str
+
+
+class SongPage(BaseModel):
+    """One page of a search, in the order the songs were added."""
+
+    items: list[ListedSong]
+    next_cursor: str | None = Field(description="for the next page; null on the last")
+    request_id: str
+
+
+class SimilarOut(BaseModel):
+    """What ``/songs/{id}/similar`` answers."""
+
+    model_config = ConfigDict(protected_namespaces=())
+
+    song: SongOut
+    items: list[ItemOut]
+    model_version: str | None
+    request_id: str
+
+
+def predicted_moods(running: Services, songs: Iterable[Song]) -> dict[str, SongMood]:
+    """Return the model's moods of those songs that have none of their own."""
+    moodless = [song.id for song in songs if lacks_mood(song)]
+    return dict(running.engine.song_moods(moodless)) if moodless else {}
