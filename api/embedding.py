@@ -12,7 +12,7 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
 import structlog
@@ -20,10 +20,11 @@ import structlog
 from api.changes import ChangeFeed
 from api.logs import configure_logging
 from api.lyrics import lyric_key, open_encoder, unread_store, writing_store
-from data.db.repositories import SongChangeRepository
+from data.db.repositories import SongChangeRepository, SongRepository
 from data.db.session import Database
 from data.errors import StorageError
 from data.settings import Settings
+from nlp.language import name_languages
 from nlp.text import TextEncoder
 
 #: Lyrics between two writes: a second of work for the ONNX encoder on one core.
@@ -73,14 +74,19 @@ class EmbeddingWorker:
         ids = list(self._todo)[-self._block :]
         with self._database.session() as session:
             lyrics = SongChangeRepository(session).lyrics(ids)
-        made = self._embed([text for song in ids if (text := lyrics.get(song)) is not None])
+        keys = {song: key for song, text in lyrics.items() if (key := lyric_key(text)) is not None}
+        lacking = self._unread.missing(self._store.missing(list(keys.values())))
+        fresh = {song: lyrics[song] for song, key in keys.items() if key in set(lacking)}
+        made = self._embed({keys[song]: text for song, text in fresh.items()})
+        if fresh:
+            with self._database.session() as session:
+                SongRepository(session).fill_languages(name_languages(fresh))
         for song in ids:
             del self._todo[song]
         return made
 
-    def _embed(self, texts: list[str]) -> int:
-        by_key = {key: text for text in texts if (key := lyric_key(text)) is not None}
-        keys = self._unread.missing(self._store.missing(list(by_key)))
+    def _embed(self, by_key: Mapping[str, str]) -> int:
+        keys = list(by_key)
         if not keys:
             return 0
         vectors = self._encoder.encode([by_key[key] for key in keys])

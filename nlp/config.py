@@ -86,6 +86,10 @@ class MoodEvaluationConfig(FrozenConfig):
     happy_sad_teacher: str | None = Field(
         None, description="mood labels, below the data folder, from which tags teach that study"
     )
+    pooling: str | None = Field(
+        None,
+        description="mood labels, below the data folder, on which ways of pooling are compared",
+    )
     model: str | None = Field(None, description="mood.npz; default: the shipped weights")
     encoder: EncoderConfig = EncoderConfig()
     bootstrap: int = Field(1000, ge=0, description="resamples by artist for each interval")

@@ -36,7 +36,7 @@ def run_evaluation(
 
     Give it songs the model was not trained on, such as the data set's test file: on its training
     songs the score says nothing. With ``config.happy_sad``, lyrics labelled happy or sad are told
-    apart too, by cross-validation.
+    apart too, by cross-validation; with ``config.pooling``, ways of pooling are compared.
 
     Args:
         config: what to score, on what.
@@ -50,6 +50,7 @@ def run_evaluation(
     """
     from nlp.encoder import LyricEncoder
     from nlp.happy_sad import study_happy_sad
+    from nlp.pooling_study import study_pooling
     from nlp.vectors import VectorStore
 
     encoder = LyricEncoder(config.encoder)
@@ -71,6 +72,10 @@ def run_evaluation(
         text, figures = study_happy_sad(config, data, store, encoder, report)
         replace_text(out / "happy_sad.md", text)
         replace_text(out / "happy_sad.json", json.dumps(figures, indent=1))
+    if config.pooling:
+        text, ways = study_pooling(config, data, cache.parent, encoder, report)
+        replace_text(out / "pooling.md", text)
+        replace_text(out / "pooling.json", json.dumps(ways, indent=1))
     return tables
 
 

@@ -8,6 +8,7 @@ Baldwin, *langid.py*, ACL 2012; the model comes with the package): deterministic
 from __future__ import annotations
 
 import functools
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ from nlp.cleaning import clean_lyrics
 #: ISO 639-3 for "undetermined".
 UNDETERMINED = "und"
 #: Below this probability, or with fewer words, no language is named. Measured on English lyrics
-#: cut to n words, see docs/evaluation.md.
+#: cut to n words, see docs/lyrics.md.
 MIN_CONFIDENCE, MIN_WORDS = 0.5, 4
 #: Characters read: more changes nothing and takes longer.
 _READ = 2000
@@ -38,6 +39,12 @@ class Language:
     def english(self) -> bool | None:
         """Whether it is English; None where that is not known."""
         return None if self.code == UNDETERMINED else self.code == "en"
+
+
+def name_languages(texts: Mapping[str, str]) -> dict[str, str]:
+    """Return the ISO 639-1 codes of those lyrics whose language can be told, by their ids."""
+    found = {song: detect_language(text).code for song, text in texts.items()}
+    return {song: code for song, code in found.items() if code != UNDETERMINED}
 
 
 def detect_language(text: str) -> Language:

@@ -152,12 +152,15 @@ def vector_store(settings: Settings, model: str | None = None) -> VectorStore:
 def embed_database(settings: Settings, report: Report) -> int:
     """Embed every lyric of the database that has no vector yet; resumable.
 
+    Songs whose language nobody stated get that of their lyrics, where it can be told.
+
     Raises:
         MissingExtraError: if sentence-transformers is not installed.
     """
     from data.db.repositories import SongRepository
     from nlp.config import EncoderConfig
     from nlp.encoder import LyricEncoder, embed_missing
+    from nlp.language import name_languages
 
     encoder = LyricEncoder(EncoderConfig(model=settings.encoder_model))
     if encoder.dimension != DIMENSION:
@@ -169,10 +172,16 @@ def embed_database(settings: Settings, report: Report) -> int:
     try:
         database.check_schema()
         with database.session() as session:
-            texts = [t for block in SongRepository(session).iter_lyrics() for _, t, _ in block]
+            rows = [row for block in SongRepository(session).iter_lyrics() for row in block]
+        texts = [text for _, text, _ in rows]
+        made = embed_missing(encoder, vector_store(settings, encoder.name), texts, report)
+        codes = name_languages({song: text for song, text, known in rows if known is None})
+        with database.session() as session:
+            named = SongRepository(session).fill_languages(codes)
     finally:
         database.dispose()
-    return embed_missing(encoder, vector_store(settings, encoder.name), texts, report)
+    report(f"named the language of {named} songs")
+    return made
 
 
 def train_from_database(

@@ -15,6 +15,7 @@ from data.errors import AttuneError, InvalidParameterError
 from data.settings import Settings
 from data.types import EMOTIONS
 from nlp.cleaning import clean_lyrics
+from nlp.language import detect_language
 from nlp.lines import LineMood, line_moods
 from nlp.mood import AXES, QUADRANTS, MoodModel, MoodPrediction
 from nlp.text import open_text_encoder
@@ -40,12 +41,15 @@ def mood(
     if predicted.source[0] < 0:
         raise InvalidParameterError("file", f"nothing known in {file}: no words that can be read")
     carrying = line_moods(text, encoder, model)
+    language = detect_language(text)
     best = sorted(carrying, key=lambda one: -one.weight)[:lines]
     values = _values(model, predicted, best)
     if as_json:
-        emit_json({"encoder": encoder.name, **values})
+        emit_json({"encoder": encoder.name, "language": language.code, **values})
         return
     emit(f"valence {values['valence']:+.2f}, arousal {values['arousal']:+.2f}: {values['emotion']}")
+    if language.english is False:
+        emit(f"language {language.code}: the model learnt from English words, so doubt this")
     for name in ("quadrants", "emotions"):
         shares = sorted(values[name].items(), key=lambda pair: -pair[1])
         emit(f"{name}: " + ", ".join(f"{word} {share:.0%}" for word, share in shares))

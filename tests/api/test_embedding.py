@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from api.changes import ChangeFeed
 from api.embedding import EmbeddingWorker, run_worker
 from api.lyrics import LyricVectors, lyric_key, open_encoder, writing_store
 from data.db.repositories import SongRepository
@@ -207,3 +208,28 @@ def test_a_worker_without_a_database_says_what_to_do(tmp_path: Path) -> None:
     settings = Settings(home=tmp_path / "new", database_url=None, _env_file=None)  # type: ignore[call-arg]
     with pytest.raises(SchemaOutOfDateError, match="attune db upgrade"):
         run_worker(settings, threading.Event(), HashEncoder())
+
+
+def test_songs_without_a_language_get_that_of_their_lyrics(
+    settings: Settings, database: Database
+) -> None:
+    german = "Ich bin so allein in dieser dunklen Nacht und niemand hört mir zu"
+    english = "I walk alone through the rain and nobody knows my name"
+    with database.session() as session:
+        SongRepository(session).upsert_many(
+            [
+                SongInput("de", "a", "Ada", lyrics=german),
+                SongInput("en", "b", "Ada", lyrics=english),
+                SongInput("stated", "c", "Ada", lyrics=german + " mehr", language="nl"),
+                SongInput("short", "d", "Ada", lyrics="la la"),
+            ]
+        )
+    before = ChangeFeed(database)
+    before.poll()
+    work(EmbeddingWorker(settings, database, HashEncoder()))
+    with database.session() as session:
+        songs = SongRepository(session).get_many(["de", "en", "stated", "short"])
+    assert {name: song.language for name, song in songs.items()} == {
+        "de": "de", "en": "en", "stated": "nl", "short": None,
+    }  # fmt: skip
+    assert before.poll() == []  # no caller changed anything

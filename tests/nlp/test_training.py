@@ -204,7 +204,9 @@ def test_agreement_counts_only_rows_that_are_known() -> None:
     assert -1 <= found["arousal"]["spearman"] <= 1
 
 
-@pytest.mark.parametrize("name", ["mood.toml", "mood_evaluation.toml", "happy_sad.toml"])
+@pytest.mark.parametrize(
+    "name", ["mood.toml", "mood_evaluation.toml", "happy_sad.toml", "pooling.toml"]
+)
 def test_shipped_configurations_are_valid(name: str) -> None:
     kind = MoodTrainingConfig if name == "mood.toml" else MoodEvaluationConfig
     config = kind.from_toml(ROOT / "configs" / "nlp" / name)

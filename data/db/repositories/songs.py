@@ -6,7 +6,19 @@ import json
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Select, Text, case, cast, func, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Select,
+    Text,
+    bindparam,
+    case,
+    cast,
+    func,
+    null,
+    or_,
+    select,
+    update,
+)
 from sqlalchemy.orm import Session
 
 from data.db.base import chunks
@@ -102,6 +114,22 @@ class SongRepository:
                 return
             last = rows[-1][0]
             yield [(external_id, text, language) for _, external_id, text, language in rows]
+
+    def fill_languages(self, codes: Mapping[str, str]) -> int:
+        """Write the language of songs that have none yet; return how many got one.
+
+        It is no change that a caller made, so followers of changes are not told.
+        """
+        statement = (
+            update(SongRow)
+            .where(SongRow.external_id == bindparam("song"), SongRow.language.is_(None))
+            .values(language=bindparam("code"))
+        )
+        found = 0
+        for song, code in sorted(codes.items()):
+            done = self._session.connection().execute(statement, {"song": song, "code": code})
+            found += done.rowcount
+        return found
 
     def lyrics(self, external_id: str) -> str | None:
         """Return one song's lyrics, or None."""
