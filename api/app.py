@@ -15,7 +15,17 @@ from api.inference import InferenceGate
 from api.logs import configure_logging
 from api.lyrics import LyricVectors
 from api.middleware import BodyLimitMiddleware, RequestContextMiddleware
-from api.routes import emotion, feedback, health, pages, posting, recommend, similar, songs
+from api.routes import (
+    emotion,
+    feedback,
+    health,
+    pages,
+    posting,
+    recommend,
+    similar,
+    song_mood,
+    songs,
+)
 from api.security import ensure_safe_bind
 from api.state import RecommendationEngine, Services
 from api.uploads import MAX_FRAMES
@@ -67,7 +77,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    for module in (recommend, emotion, feedback, songs, similar, posting, health, pages):
+    for module in (recommend, emotion, feedback, songs, similar, song_mood, posting, health, pages):
         app.include_router(module.router)
     app.mount("/static", pages.PageFiles(directory=pages.WEB, check_dir=False))
     problem.install(app)

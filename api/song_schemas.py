@@ -11,6 +11,10 @@ from api.lyrics import LyricState
 from api.schemas import ItemOut, SongMood, SongOut, lacks_mood
 from api.state import Services
 from data.types import Song
+from recommender.reading import MoodReading
+
+#: Fields that are null where a song's mood cannot be read.
+_READ = ("valence", "arousal", "emotion", "deviation", "emotions", "quadrants", "source")
 
 
 class ListedSong(SongOut):
@@ -54,6 +58,13 @@ class SongPage(BaseModel):
     request_id: str
 
 
+class AxisPair(BaseModel):
+    """One number for each axis of the mood plane."""
+
+    valence: float
+    arousal: float
+
+
 class SimilarOut(BaseModel):
     """What ``/songs/{id}/similar`` answers."""
 
@@ -63,6 +74,55 @@ class SimilarOut(BaseModel):
     items: list[ItemOut]
     model_version: str | None
     request_id: str
+
+
+class CarryingLine(BaseModel):
+    """A line of the lyrics; ``weight`` is how far it lies towards the mood of the whole."""
+
+    line: str
+    weight: float
+
+
+class MoodReadingOut(BaseModel):
+    """What ``/songs/{id}/mood`` answers.
+
+    ``valence`` and ``arousal`` are those of the model; a mood that was stated with the song counts
+    before them and stands in ``song``. All are null where neither words nor tags tell anything.
+    """
+
+    song: SongOut
+    valence: float | None
+    arousal: float | None
+    emotion: str | None
+    deviation: AxisPair | None = Field(
+        description="standard deviation of the error, in standard scores of the training labels"
+    )
+    emotions: dict[str, float] | None = Field(description="probability of each of the seven")
+    quadrants: dict[str, float] | None = Field(
+        description="probability of the quarters of the plane: happy, tense, sad, calm"
+    )
+    source: str | None = Field(description="`lyrics`, `few_tags`, `many_tags`, or `..._and_lyrics`")
+    lines: list[CarryingLine]
+    request_id: str
+
+    @classmethod
+    def from_reading(cls, song: SongOut, reading: MoodReading | None, request_id: str) -> Self:
+        """Build from what the engine read; None for nothing."""
+        if reading is None:
+            empty = dict.fromkeys(_READ)
+            return cls(song=song, lines=[], request_id=request_id, **empty)
+        return cls(
+            song=song,
+            valence=reading.valence,
+            arousal=reading.arousal,
+            emotion=reading.emotion,
+            deviation=AxisPair(valence=reading.deviation[0], arousal=reading.deviation[1]),
+            emotions=dict(reading.emotions),
+            quadrants=dict(reading.quadrants),
+            source=reading.source,
+            lines=[CarryingLine(line=one.line, weight=one.weight) for one in reading.lines],
+            request_id=request_id,
+        )
 
 
 def predicted_moods(running: Services, songs: Iterable[Song]) -> dict[str, SongMood]:

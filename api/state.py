@@ -15,6 +15,7 @@ from data.db.session import Database
 from data.settings import Settings
 from data.types import EmotionScores, FloatArray, Song, UserHistory
 from recommender.query import Query, RankedSong, Recommendation
+from recommender.reading import MoodReading
 
 if TYPE_CHECKING:
     from api.watcher import CatalogueWatcher
@@ -68,6 +69,12 @@ class RecommendationEngine(Protocol):
 
     def similar(self, song_id: str, n: int, /) -> Sequence[RankedSong]:
         """Return the songs nearest to one; raises ``recommender.errors.UnknownSongError``."""
+        ...
+
+    def read_mood(
+        self, song: Song, vector: FloatArray, lyrics: str | None, lines: int, /
+    ) -> MoodReading | None:
+        """Return what words and tags say of a song's mood, or None."""
         ...
 
     def with_songs(self, songs: Sequence[Song], vectors: FloatArray, /) -> RecommendationEngine:

@@ -15,6 +15,7 @@ from recommender.model import RecommenderModel
 from recommender.mood import mood_target
 from recommender.pipeline import RecommendationPipeline
 from recommender.query import Query, RankedSong, Reason, Recommendation
+from recommender.reading import MoodReading, read_mood
 from recommender.similar import PER_ARTIST, similar_songs
 from recommender.space import LyricSpace
 from recommender.text import checked_text
@@ -124,6 +125,15 @@ class Engine:
         )
         pipeline = self.pipeline.with_model(model)
         return replace(self, pipeline=pipeline, base=base, newcomers=newcomers)
+
+    def read_mood(
+        self, song: Song, vector: FloatArray, lyrics: str | None, lines: int
+    ) -> MoodReading | None:
+        """Return what words and tags say of a song; see :func:`recommender.reading.read_mood`."""
+        if self.pipeline is None or self.space.mood is None:
+            return None
+        encoder = self.pipeline.texts.encoder
+        return read_mood(self.space.mood, encoder, song, vector, lyrics, lines)
 
     def _placed(
         self, songs: Sequence[Song], vectors: FloatArray, base: RecommenderModel

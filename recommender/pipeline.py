@@ -32,7 +32,7 @@ class RecommendationPipeline:
         self.model = model
         self.version = version
         self._ranker = ranker
-        self._texts = texts or TextReader()
+        self.texts = texts or TextReader()
         self._scorers: tuple[Scorer, ...] = (
             model.popularity,
             model.collaborative,
@@ -42,7 +42,7 @@ class RecommendationPipeline:
 
     def with_model(self, model: RecommenderModel) -> RecommendationPipeline:
         """Return the same pipeline over another model."""
-        return RecommendationPipeline(model, self._ranker, self.version, self._texts)
+        return RecommendationPipeline(model, self._ranker, self.version, self.texts)
 
     def recommend(self, query: Query, history: UserHistory) -> Recommendation:
         """Answer one query. Never raises for unknown users or songs.
@@ -75,7 +75,7 @@ class RecommendationPipeline:
             for song, weight in zip(history.song_ids, history.weights, strict=True)
             if weight > 0 and song in positions and song not in history.disliked
         ]
-        text = None if query.text is None else self._texts.read(query.text, self.model)
+        text = None if query.text is None else self.texts.read(query.text, self.model)
         return Context(
             np.array([p for p, _ in pairs], dtype=np.int64),
             np.array([w for _, w in pairs], dtype=np.float32),

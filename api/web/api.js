@@ -91,6 +91,10 @@ function uuid() {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
+/** What a song's words and tags say of its mood. */
+export const songMood = (song) =>
+  call(`songs/${encodeURIComponent(song)}/mood`).then((response) => response.json());
+
 /** Record one event of a listener with a song. */
 export const feedback = (user, song, event) =>
   call("feedback", {

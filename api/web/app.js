@@ -1,5 +1,5 @@
 // The page's flow: three questions, one answer, and everything one may do with the answer.
-import { Problem, feedback, recommend, storeKey, storedKey, welcome } from "./api.js";
+import { Problem, feedback, recommend, songMood, storeKey, storedKey, welcome } from "./api.js";
 import { drawDial, tune } from "./dial.js";
 import { byId, el, reveal, toast } from "./dom.js";
 import { MoodPad } from "./moodpad.js";
@@ -130,7 +130,7 @@ function show(answer, demo) {
     byId(`song-${item.rank}`)?.classList.toggle("lit", on);
     lightDot(byId("plane"), item, on);
   });
-  drawSongs(byId("songs"), fresh, record, (item, on) => lightDot(byId("plane"), item, on));
+  drawSongs(byId("songs"), fresh, record, (item, on) => lightDot(byId("plane"), item, on), songMood);
   tune(isKnown(answer.mood) ? answer.mood : null);
   byId("status").textContent = `${fresh.length} songs for ${answer.user}.`;
   byId("result-title").focus({ preventScroll: true });

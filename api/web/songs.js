@@ -74,12 +74,47 @@ function hear(song, act) {
   return [links.length ? el("p", { class: "links" }, el("span", {}, "Listen on"), ...links) : null, search];
 }
 
+function saying({ quadrants, lines }) {
+  if (!quadrants) return [el("p", {}, "Neither words nor tags tell its mood.")];
+  const [first, second] = Object.entries(quadrants)
+    .sort(([, a], [, b]) => b - a)
+    .map(([word, share]) => `${word} (${Math.round(share * 100)} %)`);
+  return [
+    el("p", {}, `Most likely ${first}, else ${second}.`),
+    lines.length ? el("ul", { class: "lines" }, ...lines.map(({ line }) => el("li", {}, line))) : null,
+  ];
+}
+
+// Read when it is opened, and only then.
+function words(song, read) {
+  const said = el("div", { class: "said", "aria-live": "polite" });
+  const box = el(
+    "details",
+    { class: "hear" },
+    el("summary", {}, "What its words say", el("span", { class: "visually-hidden" }, `: ${song.title}`)),
+    said,
+  );
+  let asked = false;
+  box.addEventListener("toggle", async () => {
+    if (!box.open || asked) return;
+    asked = true;
+    try {
+      said.replaceChildren(...saying(await read(song.id)).filter(Boolean));
+    } catch {
+      asked = false;
+      said.textContent = "This cannot be read right now.";
+    }
+  });
+  return box;
+}
+
 /**
  * One row.
  * @param {object} item - of /recommend's items.
- * @param {{onfeedback: (event: string) => Promise<boolean>, onlight: (on: boolean) => void}} hooks
+ * @param {{onfeedback: (event: string) => Promise<boolean>, onlight: (on: boolean) => void,
+ *   read: (song: string) => Promise<object>}} hooks
  */
-function row(item, { onfeedback, onlight }) {
+function row(item, { onfeedback, onlight, read }) {
   const { song, rank } = item;
   const named = el("span", { class: "visually-hidden" }, ` ${song.title} by ${song.artist}`);
   const heart = el("span", {}, "Like");
@@ -126,6 +161,7 @@ function row(item, { onfeedback, onlight }) {
       el("h3", {}, song.title),
       el("p", { class: "by" }, song.artist, about(song) && el("span", { class: "about" }, about(song))),
       reasons(item.reasons),
+      words(song, read),
       ...hear(song, (event) => away(event, skip)),
     ),
     moodTag(song.mood),
@@ -158,13 +194,17 @@ function leave(node) {
   else setTimeout(gone, 420);
 }
 
-/** Draw all rows. `onfeedback(item, event)` resolves to true when the event was recorded. */
-export function drawSongs(host, items, onfeedback, onlight) {
+/**
+ * Draw all rows. `onfeedback(item, event)` resolves to true when the event was recorded, `read(id)` to
+ * what a song's words say.
+ */
+export function drawSongs(host, items, onfeedback, onlight, read) {
   host.replaceChildren(
     ...items.map((item) =>
       row(item, {
         onfeedback: (event) => onfeedback(item, event),
         onlight: (on) => onlight(item, on),
+        read,
       }),
     ),
   );

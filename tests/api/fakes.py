@@ -12,10 +12,12 @@ import numpy as np
 from api.schemas import SongMood
 from api.state import Popular
 from data.types import EmotionScores, FaceBox, FloatArray, Song, UserHistory
+from nlp.lines import LineMood
 from recommender.config import MoodConfig
 from recommender.errors import UnknownSongError
 from recommender.mood import mood_target
 from recommender.query import Query, RankedSong, Reason, Recommendation
+from recommender.reading import MoodReading
 from vision.config import ImageLimits
 from vision.images import decode_image
 
@@ -106,6 +108,16 @@ class FakeEngine:
         near = [song for song in self.songs if song != song_id][:n]
         reason = Reason("content", 1.0, "Lyrics are close")
         return [RankedSong(rank, song, 1 / rank, (reason,)) for rank, song in enumerate(near, 1)]
+
+    def read_mood(
+        self, song: Song, vector: FloatArray, lyrics: str | None, lines: int, /
+    ) -> MoodReading | None:
+        if not lyrics:
+            return None
+        carrying = tuple(LineMood(line, 0.1, 0.2, 1.5) for line in lyrics.split("\n"))[:lines]
+        return MoodReading(
+            0.1, 0.2, "happy", (0.9, 0.8), {"happy": 1.0}, {"happy": 1.0}, "lyrics", carrying
+        )
 
     def with_songs(self, songs: Sequence[Song], vectors: FloatArray, /) -> FakeEngine:
         """New songs go first, so that a test sees them at once."""

@@ -105,7 +105,8 @@ def test_the_description_tells_pictures_keys_and_problems(client: TestClient) ->
     schema = client.get("/openapi.json").json()
     assert set(schema["paths"]) == {
         "/recommend", "/emotion", "/feedback", "/songs", "/songs/{song_id}",
-        "/songs/{song_id}/similar", "/health/live", "/health/ready", "/privacy", "/demo/listeners",
+        "/songs/{song_id}/similar", "/songs/{song_id}/mood",
+        "/health/live", "/health/ready", "/privacy", "/demo/listeners",
     }  # fmt: skip
     for method in ("get", "post"):
         operation = schema["paths"]["/recommend"][method]

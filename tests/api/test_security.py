@@ -85,6 +85,7 @@ def test_a_database_that_cannot_be_asked_is_no_yes(tmp_path: Path) -> None:
         ("POST", "/songs"),
         ("GET", "/songs/s1"),
         ("GET", "/songs/s1/similar"),
+        ("GET", "/songs/s1/mood"),
         ("GET", "/demo/listeners"),
     ],
 )

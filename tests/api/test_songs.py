@@ -164,3 +164,27 @@ def test_words_that_the_recommender_refuses(client: TestClient, engine: FakeEngi
     engine.error = InvalidParameterError("text", "no word of it is known")
     response = client.get("/recommend", params={"user": "ana", "query": "qqq"})
     assert (response.status_code, response.json()["parameter"]) == (422, "query")
+
+
+def test_what_words_say_and_the_lines_that_carry_it(client: TestClient, database: Database) -> None:
+    with database.session() as session:
+        song = SongInput("sung", "Sung", "Ada", lyrics="one line here\nanother line\nlast of all")
+        SongRepository(session).upsert_many([song])
+    answer = client.get("/songs/sung/mood", params={"lines": 2}).json()
+    assert answer["song"]["id"] == "sung"
+    assert [one["line"] for one in answer["lines"]] == ["one line here", "another line"]
+    assert answer["deviation"] == {"valence": 0.9, "arousal": 0.8}
+    assert (answer["emotion"], answer["source"]) == ("happy", "lyrics")
+
+
+def test_a_song_that_says_nothing_of_its_mood(client: TestClient) -> None:
+    answer = client.get("/songs/s1/mood").json()
+    assert answer["lines"] == []
+    assert {answer[name] for name in ("valence", "emotion", "source")} == {None}
+    assert answer["emotions"] is None
+
+
+def test_no_song_and_too_many_lines(client: TestClient) -> None:
+    assert client.get("/songs/nobody/mood").json()["code"] == "unknown_song"
+    response = client.get("/songs/s1/mood", params={"lines": 6})
+    assert (response.status_code, response.json()["parameter"]) == (422, "lines")

@@ -238,6 +238,20 @@ def test_words_are_asked_with_the_keyboard_alone(page: Any) -> None:
     assert "query=rainy" in answer.value.url
 
 
+def test_what_the_words_of_a_song_say_is_read_when_it_is_opened(page: Any) -> None:
+    page.get_by_label("Listener id").fill("plover")
+    page.get_by_label("Or say it in words").fill("rainy sunday, slow and warm")
+    page.get_by_label("Or say it in words").press("Enter")
+    page.get_by_text("You asked for").wait_for()
+    summary = page.locator("summary").filter(has_text="What its words say").first
+    with page.expect_response(lambda r: r.url.endswith("/mood")) as answer:
+        summary.press("Enter")
+    assert answer.value.status == 200
+    page.get_by_text("Most likely").first.wait_for()
+    told = page.locator(".lines").first.locator("li").all_text_contents()
+    assert told == [one["line"] for one in answer.value.json()["lines"]]
+
+
 def test_words_that_mean_nothing_are_told_so(page: Any) -> None:
     page.get_by_label("Listener id").fill("plover")
     page.get_by_label("Or say it in words").fill("?!")
