@@ -197,7 +197,7 @@ def _throughput(answer: Answer, faces: NDArray[np.uint8], clients: int, seconds:
 
     def ask(client: int) -> int:
         done = 0
-        while time.perf_counter() - begun < seconds:
+        while not done or time.perf_counter() - begun < seconds:
             answer(faces[(client + done * clients) % len(faces)][None])
             done += 1
         return done

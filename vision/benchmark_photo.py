@@ -145,7 +145,7 @@ def _rate(
 
     def read(_: int) -> int:
         done = 0
-        while time.perf_counter() - begun < task.seconds:
+        while not done or time.perf_counter() - begun < task.seconds:
             reader.read([data])
             done += 1
         return done

@@ -31,6 +31,7 @@ class Subject(StrEnum):
     reduction = "reduction"
     features = "features"
     recommender = "recommender"
+    interactions = "interactions"
 
 
 ConfigOption = Annotated[Path, typer.Option(help="TOML file; configs/ has one for each.")]
@@ -186,6 +187,10 @@ def evaluate(
         from recommender.config import RecommenderConfig
 
         evaluate_from_database(settings, RecommenderConfig.from_toml(config), out, progress)
+    elif subject is Subject.interactions:
+        from recommender.linear.study import StudyConfig, run_study
+
+        run_study(StudyConfig.from_toml(config), _needed(data), out, progress)
     elif subject is Subject.mood:
         from nlp.config import MoodEvaluationConfig
         from nlp.evaluation import run_evaluation
