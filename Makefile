@@ -25,6 +25,7 @@ format: $(VENV)/.dev ## fix what can be fixed
 bench: $(VENV)/.dev ## measure; SELFIE=photo.jpg FER2013=folder RUN=folder PEERS=folder measure more
 	$(BIN)/attune demo --no-serve
 	$(BIN)/attune bench service $(if $(SELFIE),--selfie $(SELFIE))
+	$(BIN)/attune bench training
 	$(BIN)/attune bench vision $(if $(SELFIE),--selfie $(SELFIE)) $(if $(FER2013),--data $(FER2013)) $(if $(RUN),--run $(RUN)) $(if $(USAGE),--usage $(USAGE)) $(foreach p,$(PEERS),--peers $(p))
 
 evaluate: $(VENV)/.dev ## evaluate the recommender on whatever the database holds

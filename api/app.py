@@ -20,6 +20,7 @@ from api.routes import (
     feedback,
     health,
     pages,
+    playlists,
     posting,
     recommend,
     similar,
@@ -33,6 +34,9 @@ from api.watcher import CatalogueWatcher
 from data.db.session import Database
 from data.settings import Settings
 
+_ROUTES = (
+    recommend, emotion, feedback, songs, similar, song_mood, posting, playlists, health, pages
+)  # fmt: skip
 #: Room for the form around the pictures, bytes.
 _FORM_ROOM = 1_000_000
 
@@ -77,7 +81,7 @@ def create_app(
         redoc_url=None,
         redirect_slashes=False,
     )
-    for module in (recommend, emotion, feedback, songs, similar, song_mood, posting, health, pages):
+    for module in _ROUTES:
         app.include_router(module.router)
     app.mount("/static", pages.PageFiles(directory=pages.WEB, check_dir=False))
     problem.install(app)

@@ -8,6 +8,8 @@ The tree, under :class:`data.errors.AttuneError`::
         ├── UnauthenticatedError     no key, or one that is unknown or revoked
         ├── ForbiddenError           the key lacks the scope, or is bound to another user
         ├── UnknownSongError         no song of that id in the catalogue
+        ├── UnknownPlaylistError     no playlist of that id
+        ├── NotAcceptableError       in none of the formats that the client takes
         ├── IdempotencyConflictError the key was used before, for something else
         ├── BodyTooLargeError        more bytes than the service takes
         ├── PictureTooLargeError     one picture has more bytes than the service takes
@@ -29,10 +31,12 @@ __all__ = [
     "ForbiddenError",
     "IdempotencyConflictError",
     "NotAPictureError",
+    "NotAcceptableError",
     "OverloadedError",
     "PictureTooLargeError",
     "RequestError",
     "UnauthenticatedError",
+    "UnknownPlaylistError",
     "UnknownSongError",
 ]
 
@@ -55,6 +59,14 @@ class ForbiddenError(RequestError):
 
 class UnknownSongError(RequestError):
     """The catalogue has no song of that id."""
+
+
+class UnknownPlaylistError(RequestError):
+    """There is no playlist of that id; it may have been erased with its user."""
+
+
+class NotAcceptableError(RequestError):
+    """What was asked for exists in none of the formats that the client takes."""
 
 
 class IdempotencyConflictError(RequestError):

@@ -121,6 +121,35 @@ _EXAMPLES: dict[str, Any] = {
         "model_version": "20260102T030405000000-0a1b2c3d",
         "request_id": "4f1c2d3e",
     },
+    "PlaylistIn": {"user": "ana", "from": "sad", "to": "0.6,0.4", "minutes": 45},
+    "PlaylistOut": {
+        "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+        "user": "ana",
+        "name": "Sad to calm",
+        "from": {"valence": -0.63, "arousal": -0.27},
+        "to": {"valence": 0.55, "arousal": -0.6},
+        "strategy": "match",
+        "items": [
+            {
+                "rank": 1,
+                "song": _SONG,
+                "score": 0.83,
+                "reasons": [{"kind": "mood", "weight": 0.6, "text": "On the way, at calm"}],
+                "path": {"valence": -0.63, "arousal": -0.27},
+            }
+        ],
+        "duration_s": 201.0,
+        "durations_unknown": 0,
+        "fallback": None,
+        "model_version": "20260102T030405000000-0a1b2c3d",
+        "created_at": "2026-01-02T03:04:05Z",
+        "links": {
+            name: f"/playlists/0a1b2c3d4e5f60718293a4b5c6d7e8f9.{name}"
+            for name in ("json", "m3u8", "xspf", "jspf")
+        },
+        "duplicate": False,
+        "request_id": "4f1c2d3e",
+    },
     "FeedbackIn": {"user": "ana", "song": "song-17", "event": "like"},
     "Problem": {
         "type": "/docs#no_face",

@@ -56,6 +56,9 @@ class RecommendParams(BaseModel):
     )
     consent: bool = Field(False, description="the person in the picture agrees to its use")
     exclude_heard: bool = Field(True, description="leave out songs with any event of the user")
+    exclude: list[SongId] = Field(
+        [], max_length=500, description="ids of more songs to leave out; repeat for each"
+    )
     face: Face = Field("largest", description="which face to use; `only` refuses several")
     explain: bool = Field(True, description="fill in the reasons")
 

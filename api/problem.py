@@ -94,6 +94,8 @@ KINDS: Mapping[type[data.AttuneError], Kind] = {
     own.UnauthenticatedError: Kind(401, "unauthenticated", "An API key is needed"),
     own.ForbiddenError: Kind(403, "forbidden", "The API key does not reach that far"),
     own.UnknownSongError: Kind(404, "unknown_song", "There is no such song"),
+    own.UnknownPlaylistError: Kind(404, "unknown_playlist", "There is no such playlist"),
+    own.NotAcceptableError: Kind(406, "not_acceptable", "In none of the formats asked for"),
     own.IdempotencyConflictError: Kind(409, "idempotency_conflict", "Key used for another body"),
     own.BodyTooLargeError: BODY_TOO_LARGE,
     own.PictureTooLargeError: TOO_LARGE,

@@ -120,7 +120,11 @@ class MoodReadingOut(BaseModel):
             emotions=dict(reading.emotions),
             quadrants=dict(reading.quadrants),
             source=reading.source,
-            lines=[CarryingLine(line=one.line, weight=one.weight) for one in reading.lines],
+            lines=[
+                CarryingLine(line=one.line, weight=one.weight)
+                for one in reading.lines
+                if one.weight > 0
+            ],
             request_id=request_id,
         )
 

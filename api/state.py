@@ -14,6 +14,7 @@ from api.schemas import SongMood
 from data.db.session import Database
 from data.settings import Settings
 from data.types import EmotionScores, FloatArray, Song, UserHistory
+from recommender.journeys.query import Durations, JourneyQuery, PlaylistAnswer
 from recommender.query import Query, RankedSong, Recommendation
 from recommender.reading import MoodReading
 
@@ -61,6 +62,16 @@ class RecommendationEngine(Protocol):
         self, query: Query, history: UserHistory, popular: Popular | None = None
     ) -> Recommendation:
         """Answer one query."""
+        ...
+
+    def playlist(
+        self,
+        query: JourneyQuery,
+        history: UserHistory,
+        popular: Popular | None = None,
+        durations: Durations | None = None,
+    ) -> PlaylistAnswer:
+        """Make one playlist."""
         ...
 
     def song_moods(self, song_ids: Collection[str], /) -> Mapping[str, SongMood]:

@@ -6,7 +6,8 @@ The tree::
     ├── DataError                    a data set, table or file cannot be used
     │   ├── DatasetNotFoundError     a path that should hold a data set does not
     │   ├── DatasetFormatError       it is there but does not have the expected form
-    │   └── RowError                 one row of an ingest file is wrong
+    │   ├── RowError                 one row of an ingest file is wrong
+    │   └── SplitError               the data cannot be split as asked
     ├── StorageError                 the database cannot answer
     │   ├── DatabaseUnavailableError locked, gone, or unreachable
     │   └── SchemaOutOfDateError     migrations are missing
@@ -42,6 +43,7 @@ __all__ = [
     "MissingExtraError",
     "RowError",
     "SchemaOutOfDateError",
+    "SplitError",
     "StorageError",
     "TrainingError",
 ]
@@ -65,6 +67,10 @@ class DatasetFormatError(DataError):
 
 class RowError(DataError):
     """One row of an ingest file is wrong; the row is set aside and the rest goes on."""
+
+
+class SplitError(DataError):
+    """The data cannot be split as asked; the message names another split."""
 
 
 class StorageError(AttuneError):

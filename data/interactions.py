@@ -22,7 +22,8 @@ class Interactions:
         item: int64 (n,), numbers of items.
         weight: float32 (n,), summed :data:`data.types.EVENT_WEIGHTS`; 0 for pairs that were only
             skipped or are disliked: heard, but no sign of liking.
-        at: float64 (n,), time of the pair's last event, seconds since 1970 UTC.
+        at: float64 (n,), time of the pair's last event, seconds since 1970 UTC; or anything that
+            grows with it, such as the place in a playlist. 0 everywhere where it is not known.
     """
 
     user_ids: tuple[str, ...]
@@ -38,6 +39,11 @@ class Interactions:
 
     def __len__(self) -> int:
         return len(self.user)
+
+    @property
+    def has_times(self) -> bool:
+        """Whether it is known when, or in which order, things were heard."""
+        return bool(self.at.any())
 
     def matrix(self) -> Any:
         """Return the weights as scipy.sparse.csr_matrix, float32 (users, items).

@@ -1,6 +1,7 @@
 """Splits of interactions for training and evaluation; the same seed gives the same split.
 
-Only pairs with a positive weight are ever held out: a skipped song is no right answer.
+Only pairs with a positive weight are right answers: a skipped song is never held out, but for
+:func:`split_time`, where what comes after the cut may not be trained on whatever it says.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from data.errors import SplitError
 from data.interactions import Interactions
 from data.types import IntArray
 
@@ -38,6 +40,19 @@ class UserSplit:
     test_held: Interactions
 
 
+@dataclass(frozen=True, slots=True)
+class ColdRows:
+    """Which held-out rows are of users or items that nothing is known of.
+
+    Attributes:
+        user: bool (n,), True where the row's user has no known pair of positive weight.
+        item: bool (n,), likewise for the row's item.
+    """
+
+    user: NDArray[np.bool_]
+    item: NDArray[np.bool_]
+
+
 def split_holdout(
     interactions: Interactions,
     *,
@@ -60,16 +75,70 @@ def split_holdout(
 
     Raises:
         ValueError: if a share is out of range.
+        SplitError: if ``by`` is ``time`` and no times are known.
     """
     _check(validation, test)
+    if by == "time":
+        _need_times(interactions, "by='random'")
     rows, place, size = _ranked(interactions, seed, by)
     held_test = np.minimum(_round(size * test), size - 1)
     held_validation = np.minimum(_round(size * validation), size - 1 - held_test)
-    part = np.zeros(len(interactions), dtype=np.int8)
-    part[rows[place < held_test + held_validation]] = 1
-    part[rows[place < held_test]] = 2
-    train, validation_rows, test_rows = (interactions.take(part == p) for p in range(3))
-    return HoldoutSplit(train, validation_rows, test_rows)
+    return _held(interactions, rows, place, held_test, held_validation)
+
+
+def split_leave_one_out(interactions: Interactions, *, seed: int) -> HoldoutSplit:
+    """Hold out one song of every user for test and another for validation.
+
+    The last one is the test and the one before it the validation where times are known, else they
+    are drawn. The first claim is training's, the second test's: a user with one song gives none,
+    with two only a test song.
+
+    Args:
+        interactions: the whole.
+        seed: of the draw, or of the order of songs heard at one time.
+    """
+    by: Literal["random", "time"] = "time" if interactions.has_times else "random"
+    rows, place, size = _ranked(interactions, seed, by)
+    held_test = np.minimum(1, size - 1)
+    return _held(interactions, rows, place, held_test, np.minimum(1, size - 1 - held_test))
+
+
+def split_time(interactions: Interactions, *, validation: float, test: float) -> HoldoutSplit:
+    """Cut all events at two moments: train before the first, test from the second on.
+
+    Nothing of the future is ever trained on (Meng et al., *Exploring Data Splitting Strategies*,
+    RecSys 2020): a held-out user's taste is what all knew of it then. Users and items that begin
+    after the cut are in the parts too; :func:`cold_rows` tells them apart. Pairs of weight 0 are
+    cut like the others, so that a part may hold some; they are no right answers.
+
+    Args:
+        interactions: the whole; ``at`` has to be one clock for all users.
+        validation: share of the events, in [0, 1).
+        test: share of the events, in (0, 1); events of one moment stay together, in the later
+            part, so that the shares may come out larger.
+
+    Raises:
+        ValueError: if a share is out of range.
+        SplitError: if no times are known, or a part that is asked for would be empty.
+    """
+    _check(validation, test)
+    _need_times(interactions, "split_holdout or split_leave_one_out")
+    ordered, count = np.sort(interactions.at), len(interactions)
+    cuts = [_cut(ordered, count - int(count * s + 0.5)) for s in (validation + test, test)]
+    part = np.searchsorted(cuts, interactions.at, side="right")
+    wanted = np.array([True, validation > 0, test > 0])
+    if (np.bincount(part, minlength=3)[wanted] == 0).any():
+        raise SplitError(
+            f"too few moments to cut at shares {validation} and {test}: give other shares, or "
+            "use split_holdout"
+        )
+    return HoldoutSplit(*(interactions.take(part == p) for p in range(3)))
+
+
+def cold_rows(known: Interactions, held: Interactions) -> ColdRows:
+    """Tell which rows of ``held`` are of users or items without a positive pair in ``known``."""
+    liked = known.weight > 0
+    return ColdRows(~np.isin(held.user, known.user[liked]), ~np.isin(held.item, known.item[liked]))
 
 
 def split_users(
@@ -109,6 +178,32 @@ def split_users(
         interactions.take((group == 2) & ~held),
         interactions.take((group == 2) & held),
     )
+
+
+def _held(
+    interactions: Interactions,
+    rows: IntArray,
+    place: IntArray,
+    test: IntArray,
+    validation: IntArray,
+) -> HoldoutSplit:
+    """Give the first ``test`` of each user's ranked rows to test, the next to validation."""
+    part = np.zeros(len(interactions), dtype=np.int8)
+    part[rows[place < test + validation]] = 1
+    part[rows[place < test]] = 2
+    return HoldoutSplit(*(interactions.take(part == p) for p in range(3)))
+
+
+def _need_times(interactions: Interactions, instead: str) -> None:
+    if not interactions.has_times:
+        raise SplitError(
+            f"the data tell no times, so they cannot be split by them: name the column of times, "
+            f"or use {instead}"
+        )
+
+
+def _cut(ordered: NDArray[np.float64], place: int) -> float:
+    return float(ordered[place]) if place < len(ordered) else float("inf")
 
 
 def _check(validation: float, test: float) -> None:

@@ -135,6 +135,20 @@ class EventRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Moment:
+    """A song put on and not refused, and the emotion of that moment.
+
+    Attributes:
+        emotion: one of :data:`EMOTIONS`, apparent or stated.
+        at: time zone aware.
+    """
+
+    song_id: str
+    emotion: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class UserHistory:
     """What one user did, as the recommender sees it; read fresh for every request.
 
@@ -146,6 +160,7 @@ class UserHistory:
             for disliked ones.
         disliked: songs never to be shown again; always a subset of ``song_ids``. A later like
             or save takes a dislike back.
+        moments: positive events that carry an emotion, oldest first.
     """
 
     user_id: str
@@ -153,6 +168,7 @@ class UserHistory:
     song_ids: tuple[str, ...] = ()
     weights: tuple[float, ...] = ()
     disliked: frozenset[str] = frozenset()
+    moments: tuple[Moment, ...] = ()
 
 
 #: Strength of one event as implicit feedback. A skip says "heard", not "liked"; a dislike

@@ -7,6 +7,7 @@ chunks and the chunks' vectors are pooled. No torch here.
 from __future__ import annotations
 
 import time
+from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Sequence
 
 import numpy as np
@@ -22,6 +23,41 @@ Ids = NDArray[np.int64]
 #: Texts embedded between two writes, unless the encoder says. Their chunks are sorted by length
 #: together, so a larger block wastes less on padding; a kill costs at most this many.
 BLOCK = 1024
+
+
+class ChunkEncoder(ABC):
+    """A :class:`nlp.text.TextEncoder` that reads chunks; ``config`` says how texts are cut."""
+
+    config: EncoderConfig
+
+    @property
+    @abstractmethod
+    def dimension(self) -> int:
+        """Length of a vector."""
+
+    @abstractmethod
+    def encode_chunks(self, chunks: Sequence[str]) -> FloatArray:
+        """Encode texts as they are, in batches of like length.
+
+        Returns:
+            float32 (n, dimension), rows of unit L2 norm.
+        """
+
+    def encode(self, texts: Sequence[str], report: Report | None = None) -> FloatArray:
+        """Encode lyrics, raw or cleaned.
+
+        Returns:
+            float32 (n, dimension). Each row pools the text's chunks as ``config.pooling`` says and
+            has unit L2 norm; NaN where cleaning leaves nothing to read.
+        """
+        return encode_by_chunks(
+            texts,
+            self.encode_chunks,
+            self.dimension,
+            max_words=self.config.max_words,
+            pooling=self.config.pooling,
+            report=report,
+        )
 
 
 def encode_by_chunks(

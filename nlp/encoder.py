@@ -21,15 +21,14 @@ from data.errors import ArtifactError, MissingExtraError
 from data.types import FloatArray
 from nlp.config import EncoderConfig
 from nlp.embedding import (
+    ChunkEncoder,
     Ids,
     batches,
     embed_missing,
-    encode_by_chunks,
     padded,
     pooling_suffix,
 )
 from nlp.errors import EncoderMismatchError
-from nlp.text import Report
 
 __all__ = ["PACKAGED", "PACKAGED_SHA256", "LyricEncoder", "embed_missing", "packaged_folder"]
 
@@ -41,7 +40,7 @@ _MULTIPLE = 16
 _INSTALL = "install it with: pip install 'attune[train]'"
 
 
-class LyricEncoder:
+class LyricEncoder(ChunkEncoder):
     """Encodes lyrics; the network is loaded on first use.
 
     Args:
@@ -86,28 +85,8 @@ class LyricEncoder:
             self._network = _load(source, self.config)
         return self._network
 
-    def encode(self, texts: Sequence[str], report: Report | None = None) -> FloatArray:
-        """Encode lyrics, raw or cleaned.
-
-        Returns:
-            float32 (n, dimension). Each row pools the text's chunks as ``config.pooling`` says and
-            has unit L2 norm; NaN where cleaning leaves nothing to read.
-        """
-        return encode_by_chunks(
-            texts,
-            self.encode_chunks,
-            self.dimension,
-            max_words=self.config.max_words,
-            pooling=self.config.pooling,
-            report=report,
-        )
-
     def encode_chunks(self, chunks: Sequence[str]) -> FloatArray:
-        """Encode texts as they are, in batches of like length.
-
-        Returns:
-            float32 (n, dimension), rows of unit L2 norm.
-        """
+        """See :meth:`nlp.embedding.ChunkEncoder.encode_chunks`."""
         network = self.load()
         tokenizer = _plain_tokenizer(network)
         if tokenizer is None:

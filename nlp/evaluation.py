@@ -6,7 +6,6 @@ import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -14,12 +13,12 @@ from data.datasets.lyrics import read_lyrics, read_mood_labels
 from data.datasets.tags import read_tags
 from data.errors import MissingExtraError
 from data.files import replace_file, replace_text
-from data.types import FloatArray
+from data.types import IntArray
 from nlp.calibration import LEVELS, MoodCalibration, calibrate
-from nlp.config import MoodEvaluationConfig
+from nlp.config import MoodEvaluationConfig, MoodTrainingConfig
 from nlp.corpus import Array64, Songs, join_songs
-from nlp.mood import AXES, SHIPPED, MoodModel, MoodPrediction
-from nlp.regression import pearson, score, spearman
+from nlp.mood import AXES, SHIPPED, MoodModel
+from nlp.regression import score
 
 Scores = Mapping[str, Mapping[str, Mapping[str, float]]]
 Report = Callable[[str], None]
@@ -83,54 +82,43 @@ def score_model(config: MoodEvaluationConfig, model: MoodModel, songs: Songs) ->
     """Score by words alone, and where there are tags by both, on all songs and on tagged ones."""
     words, both = model.predict(songs.vectors), model.predict(songs.vectors, songs.tags)
     tagged = np.flatnonzero(both.source > 0)
-    found = {"all songs": _scores(config, songs, {"lyrics": words}, np.arange(len(songs)))}
+    by = {"lyrics": words.raw.astype(np.float64), "tags + lyrics": both.raw.astype(np.float64)}
+    everyone = np.arange(len(songs))
+    found: dict[str, Scores] = {
+        "all songs": score_systems(config, songs, {"lyrics": by["lyrics"]}, everyone)
+    }
     if len(tagged) > 1:
-        name = f"{len(tagged)} songs with tags"
-        found[name] = _scores(config, songs, {"lyrics": words, "tags + lyrics": both}, tagged)
+        found[f"{len(tagged)} songs with tags"] = score_systems(config, songs, by, tagged)
     return found
 
 
-def _scores(
-    config: MoodEvaluationConfig, songs: Songs, by: Mapping[str, MoodPrediction], rows: Any
-) -> Scores:
+def score_systems(
+    config: MoodEvaluationConfig | MoodTrainingConfig,
+    songs: Songs,
+    predictions: Mapping[str, Array64],
+    rows: IntArray,
+) -> dict[str, dict[str, dict[str, float]]]:
+    """Score predictions (n, 2) of standardised labels on some songs.
+
+    Returns:
+        system -> axis -> figures of :class:`nlp.regression.Score`.
+    """
+    artists = [songs.artists[i] for i in rows]
     return {
         name: {
             axis: asdict(
                 score(
                     songs.labels[rows, i],
-                    predicted.raw[rows, i].astype(np.float64),
-                    [songs.artists[j] for j in rows],
+                    predicted[rows, i],
+                    artists,
                     bootstrap=config.bootstrap,
                     seed=config.seed,
                 )
             )
             for i, axis in enumerate(AXES)
         }
-        for name, predicted in by.items()
+        for name, predicted in predictions.items()
     }
-
-
-def agreement(
-    model: MoodModel, vectors: FloatArray, intended: FloatArray
-) -> dict[str, dict[str, float]]:
-    """Correlate predictions with moods from another source, such as the authors' own.
-
-    Args:
-        vectors: float32 (n, d).
-        intended: float32 (n, 2), valence and arousal in [-1, 1].
-
-    Returns:
-        per axis ``pearson`` and ``spearman``, over the rows that have a vector, and their number.
-    """
-    predicted = model.predict(vectors)
-    found = {}
-    for i, (axis, values) in enumerate(
-        zip(AXES, (predicted.valence, predicted.arousal), strict=True)
-    ):
-        both = np.isfinite(values) & np.isfinite(intended[:, i])
-        a, b = values[both].astype(np.float64), intended[both, i].astype(np.float64)
-        found[axis] = {"pearson": pearson(a, b), "spearman": spearman(a, b), "n": int(both.sum())}
-    return found
 
 
 def write_report(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 import numpy as np
 
@@ -12,8 +11,8 @@ from data.types import IntArray
 from nlp.corpus import Array64
 from nlp.fusion import Source, fit_fusion, fuse
 from nlp.mood import AXES, MoodModel, TagPart
-from nlp.regression import artist_folds, choose, pca_ridge_grid, ridge
-from nlp.systems import PLAIN, TAUGHT, Study
+from nlp.regression import choose, pca_ridge_grid, ridge
+from nlp.systems import PLAIN, TAUGHT, Study, out_of_fold_tags
 from nlp.tags import FEW
 
 Chosen = dict[str, dict[str, float]]
@@ -67,12 +66,12 @@ def _fit_plain(study: Study) -> tuple[PcaReducer, Array64, Array64, Chosen]:
 
 def _fit_taught(study: Study) -> tuple[PcaReducer, Array64, Array64, Chosen]:
     config, songs = study.config, study.songs
-    reducer, everyone = study.reducer(), np.arange(len(songs))
+    reducer, everyone = study.reducer, np.arange(len(songs))
     sizes = [min(k, reducer.n_components) for k in config.components]
     settings = [(k, t, a) for k in sizes for t in config.taught_alphas for a in config.alphas]
     heads, intercepts, chosen = np.zeros((2, max(sizes))), np.zeros(2), {}
     for axis in (0, 1):
-        system, y = study.taught_ridge(axis, reducer), songs.labels[:, axis]
+        system, y = study.taught_ridge(axis), songs.labels[:, axis]
         grid = system.grid(sizes, config.alphas, config.taught_alphas)
         k, taught, alpha = settings[choose(grid, y, songs.artists, everyone, config.folds)]
         weights, shift = system.weights(everyone, y, [k], [alpha], [taught])
@@ -91,7 +90,7 @@ def _fit_tags(
     whole = study.songs.tags
     short = [tuple(rng.permutation(tags)[:_SAMPLE].tolist()) for tags in whole]
     counts = study.teacher.head(frozenset()).count(whole)
-    told = {False: _out_of_fold_tags(study, short), True: _out_of_fold_tags(study, whole)}
+    told = {False: out_of_fold_tags(study, short), True: out_of_fold_tags(study, whole)}
     rows = {
         False: np.flatnonzero(np.isfinite(told[False][:, 0])),
         True: np.flatnonzero(np.isfinite(told[True][:, 0]) & (counts > FEW)),
@@ -117,16 +116,6 @@ def _fused(told: Array64, by_lyrics: Array64, many: bool, fusion: Array64) -> Ar
         told.astype(np.float32), by_lyrics.astype(np.float32), regime, fusion.astype(np.float32)
     )
     return found.astype(np.float64)
-
-
-def _out_of_fold_tags(study: Study, tags: Any) -> Array64:
-    """Predict every song from its tags by a head that knows nothing of its artist."""
-    assert study.teacher is not None
-    artists, found = study.songs.artists, np.full(study.songs.labels.shape, np.nan)
-    for train, test in artist_folds(artists, study.config.folds):
-        banned = frozenset(artists) - {artists[i] for i in train}
-        found[test] = study.teacher.head(banned).predict([tags[i] for i in test])
-    return found
 
 
 def _scales(

@@ -19,9 +19,8 @@ from data.config import FrozenConfig
 from data.errors import ArtifactError
 from data.types import FloatArray
 from nlp.config import EncoderConfig
-from nlp.embedding import batches, encode_by_chunks, padded, pooling_suffix
+from nlp.embedding import ChunkEncoder, batches, padded, pooling_suffix
 from nlp.errors import EncoderMismatchError
-from nlp.text import Report
 
 NETWORK, TOKENIZER, CARD = "encoder.onnx", "tokenizer.json", "encoder.json"
 #: Word pieces in a batch, padding included. More gains nothing on a CPU: the batch leaves the
@@ -44,7 +43,7 @@ def holds_encoder(folder: Path) -> bool:
     return (folder / CARD).is_file()
 
 
-class OnnxTextEncoder:
+class OnnxTextEncoder(ChunkEncoder):
     """A :class:`nlp.text.TextEncoder` from an exported folder.
 
     Args:
@@ -75,23 +74,8 @@ class OnnxTextEncoder:
         """Length of a vector."""
         return self.card.dimension
 
-    def encode(self, texts: Sequence[str], report: Report | None = None) -> FloatArray:
-        """Encode texts, raw or cleaned; see :class:`nlp.text.TextEncoder`."""
-        return encode_by_chunks(
-            texts,
-            self.encode_chunks,
-            self.dimension,
-            max_words=self.config.max_words,
-            pooling=self.config.pooling,
-            report=report,
-        )
-
     def encode_chunks(self, chunks: Sequence[str]) -> FloatArray:
-        """Encode texts as they are, in batches of like length.
-
-        Returns:
-            float32 (n, dimension), rows of unit L2 norm.
-        """
+        """See :meth:`nlp.embedding.ChunkEncoder.encode_chunks`."""
         # Lone surrogates, which cleaning removes, cannot be written as UTF-8.
         readable = [c.encode("utf-8", "replace").decode("utf-8") for c in chunks]
         pieces = [encoding.ids for encoding in self._tokenizer.encode_batch_fast(readable)]

@@ -155,10 +155,3 @@ def pearson(a: Array64, b: Array64) -> float:
     x, y = a - a.mean(), b - b.mean()
     norm = float(np.sqrt((x * x).sum() * (y * y).sum()))
     return float((x * y).sum()) / norm if norm > 0 else float("nan")
-
-
-def spearman(a: Array64, b: Array64) -> float:
-    """Spearman's correlation, ties at their mean rank."""
-    from scipy.stats import rankdata
-
-    return pearson(rankdata(a), rankdata(b))

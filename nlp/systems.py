@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -26,7 +27,7 @@ from nlp.regression import (
     ridge_grid,
     tfidf_grid,
 )
-from nlp.taught import TaughtRidge, Teacher, tags_grid
+from nlp.taught import TaughtRidge, Teacher, artists_outside, tags_grid
 
 Report = Callable[[str], None]
 #: What is shipped: without tags to learn from, and with.
@@ -65,19 +66,20 @@ class Study:
         """Whether tags can teach."""
         return self.teacher is not None and self.rich and len(self.pupils) >= self.config.min_songs
 
+    @cached_property
     def reducer(self) -> PcaReducer:
-        """Principal components of the songs that features are fitted on."""
+        """Principal components of the songs that features are fitted on; fitted once."""
         return PcaReducer.fit(
             self.others.vectors, max(self.config.components), whiten=self.config.whiten
         )
 
-    def taught_ridge(self, axis: int, reducer: PcaReducer) -> TaughtRidge:
+    def taught_ridge(self, axis: int) -> TaughtRidge:
         """Return the system that is shipped where tags can teach.
 
         Raises:
             TrainingError: if there are no tags.
         """
-        own, theirs = reducer.transform(self.songs.vectors), reducer.transform(self.pupils.vectors)
+        own, theirs = (self.reducer.transform(s.vectors) for s in (self.songs, self.pupils))
         return self._ridge(axis, own, theirs)
 
     def _ridge(self, axis: int, own: FloatArray, theirs: FloatArray) -> TaughtRidge:
@@ -143,8 +145,7 @@ def _ridge_of(features: FloatArray, alphas: Sequence[float]) -> Callable[[int], 
 
 def _taught(study: Study) -> Systems:
     """The shipped system, the same by words alone, and all features side by side."""
-    config = study.config
-    reducer = study.reducer()
+    config, reducer = study.config, study.reducer
     unit = float(np.sqrt(reducer.transform(study.others.vectors).var(axis=0).mean()))
 
     def described(songs: Songs) -> tuple[FloatArray, FloatArray, FloatArray | None]:
@@ -165,7 +166,7 @@ def _taught(study: Study) -> Systems:
 
     found: Systems = {
         "TF-IDF, taught by tags": of([own[1]], [theirs[1]]),
-        TAUGHT: lambda axis: study.taught_ridge(axis, reducer).grid(sizes, config.alphas, taught),
+        TAUGHT: lambda axis: study.taught_ridge(axis).grid(sizes, config.alphas, taught),
         "MiniLM + TF-IDF, taught by tags": of(own[:2], theirs[:2]),
     }
     if own[2] is not None and theirs[2] is not None:
@@ -181,20 +182,38 @@ def _with_tags(study: Study, by_lyrics: Array64) -> dict[str, Array64]:
     assert study.teacher is not None
     songs, config, teacher = study.songs, study.config, study.teacher
     tagged = teacher_knows(songs, teacher)
-    alone, fused = by_lyrics.copy(), by_lyrics.copy()
-    reducer = study.reducer()
+    alone, fused, by_others = (
+        by_lyrics.copy(),
+        by_lyrics.copy(),
+        out_of_fold_tags(study, songs.tags),
+    )
     for axis in (0, 1):
         y, by_tags = songs.labels[:, axis], tags_grid(axis, songs, teacher)
-        words = study.taught_ridge(axis, reducer).grid(
+        words = study.taught_ridge(axis).grid(
             config.components, config.alphas, config.taught_alphas
         )
         for train, test in artist_folds(songs.artists, config.folds):
             rows, known = test[tagged[test]], train[tagged[train]]
             weights = _fusion(by_tags, words, y, songs.artists, train, known, config.folds)
-            told = by_tags(train, y[train], rows)[0]
+            told = by_others[rows, axis]
+            told = np.where(np.isfinite(told), told, y[train].mean())
             alone[rows, axis] = told
             fused[rows, axis] = weights[0] * told + weights[1] * by_lyrics[rows, axis] + weights[2]
     return {TAGS: alone, FUSED: fused}
+
+
+def out_of_fold_tags(study: Study, tags: Sequence[Sequence[str]]) -> Array64:
+    """Predict every labelled song from ``tags`` by a head that knows nothing of its artist.
+
+    Returns:
+        float64 (n, 2) standard scores, NaN where no tag is known.
+    """
+    assert study.teacher is not None
+    songs, found = study.songs, np.full(study.songs.labels.shape, np.nan)
+    for train, test in artist_folds(songs.artists, study.config.folds):
+        head = study.teacher.head(artists_outside(songs, train))
+        found[test] = head.predict([tags[i] for i in test])
+    return found
 
 
 def _fusion(

@@ -86,7 +86,7 @@ class TaughtRidge:
         Returns:
             weights, (size,) each, and intercepts.
         """
-        banned = self._banned(train)
+        banned = artists_outside(self.songs, train)
         guesses = self.teacher.head(banned).predict(self.pupils.tags)[:, self.axis]
         allowed = np.array([artist not in banned for artist in self.pupils.artists], dtype=bool)
         use = allowed & np.isfinite(guesses)
@@ -114,17 +114,18 @@ class TaughtRidge:
 
         return predict
 
-    def _banned(self, train: IntArray) -> frozenset[str]:
-        """Artists of labelled songs that are not trained on."""
-        return frozenset(self.songs.artists) - {self.songs.artists[i] for i in train}
+
+def artists_outside(songs: Songs, train: IntArray) -> frozenset[str]:
+    """Return the artists of the songs that are not among those of rows ``train``."""
+    return frozenset(songs.artists) - {songs.artists[i] for i in train}
 
 
 def tags_grid(axis: int, songs: Songs, teacher: Teacher) -> Grid:
     """One setting: the tag head alone, and the training mean for songs without a known tag."""
 
     def predict(train: IntArray, y: Array64, test: IntArray) -> Array64:
-        banned = frozenset(songs.artists) - {songs.artists[i] for i in train}
-        found = teacher.head(banned).predict([songs.tags[i] for i in test])[:, axis]
+        head = teacher.head(artists_outside(songs, train))
+        found = head.predict([songs.tags[i] for i in test])[:, axis]
         return np.where(np.isfinite(found), found, y.mean())[None].astype(np.float64)
 
     return predict

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import platform
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,17 +21,15 @@ from data.datasets.lyrics import LyricTable, MoodLabels, read_lyrics, read_mood_
 from data.datasets.tags import TagTable, read_tags
 from data.errors import TrainingError
 from data.files import replace_text, save_arrays
-from data.types import IntArray
 from nlp.calibration import calibrate
 from nlp.config import EncoderConfig, MoodTrainingConfig
 from nlp.corpus import Array64, Songs, join_songs, tagged_labels
 from nlp.encoder import LyricEncoder
-from nlp.evaluation import write_report
+from nlp.evaluation import score_systems, write_report
 from nlp.fitting import Chosen, fit_mood
 from nlp.fusion import Source
 from nlp.lexicon import Lexicon, read_lexicon
 from nlp.mood import AXES, MoodModel
-from nlp.regression import score
 from nlp.systems import FUSED, PLAIN, TAGS, TAUGHT, Study, cross_validate, teacher_knows
 from nlp.taught import Teacher
 from nlp.vectors import VectorStore
@@ -169,7 +167,7 @@ def _record(
         "artists": len(set(songs.artists)),
         "fingerprint": songs.fingerprint(),
         "chosen": chosen,
-        "metrics": _scores(config, songs, predictions, np.arange(len(songs))),
+        "metrics": score_systems(config, songs, predictions, np.arange(len(songs))),
         "deviations": {
             source.name.lower(): dict(zip(AXES, row, strict=True))
             for source, row in zip(Source, model.deviations.round(3).tolist(), strict=True)
@@ -184,30 +182,9 @@ def _record(
             "pupils": len(study.pupils),
             "tagged_labels": len(study.teacher.tagged),
             "tagged_songs": len(tagged),
-            "metrics_of_tagged": _scores(config, songs, some, tagged),
+            "metrics_of_tagged": score_systems(config, songs, some, tagged),
         }
     return record
-
-
-def _scores(
-    config: MoodTrainingConfig, songs: Songs, predictions: dict[str, Array64], rows: IntArray
-) -> dict[str, dict[str, dict[str, float]]]:
-    artists = [songs.artists[i] for i in rows]
-    return {
-        name: {
-            axis: asdict(
-                score(
-                    songs.labels[rows, i],
-                    predicted[rows, i],
-                    artists,
-                    bootstrap=config.bootstrap,
-                    seed=config.seed,
-                )
-            )
-            for i, axis in enumerate(AXES)
-        }
-        for name, predicted in predictions.items()
-    }
 
 
 def _versions(names: Sequence[str]) -> dict[str, str]:

@@ -48,15 +48,27 @@ def answer_query(engine: Recommends, database: Database, query: Query) -> Answer
     Raises:
         DatabaseUnavailableError: if the database does not answer.
     """
+    found = engine.recommend(query, *listener_of(database, query.user_id))
     with database.session() as session:
-        history = InteractionRepository(session).history(query.user_id)
+        songs = SongRepository(session).get_many([ranked.song_id for ranked in found.songs])
+    kept = tuple(ranked for ranked in found.songs if ranked.song_id in songs)
+    return Answer(replace(found, songs=kept), songs, len(found.songs) - len(kept))
+
+
+def listener_of(database: Database, user_id: str) -> tuple[UserHistory, Popular]:
+    """Return what an engine has to know of a listener, and what it falls back on.
+
+    Returns:
+        the history, read now, and a look-up of the most played songs.
+
+    Raises:
+        DatabaseUnavailableError: if the database does not answer.
+    """
+    with database.session() as session:
+        history = InteractionRepository(session).history(user_id)
 
     def popular(n: int, exclude: Collection[str]) -> list[tuple[str, float]]:
         with database.session() as session:
             return SongRepository(session).popular(n, exclude)
 
-    found = engine.recommend(query, history, popular)
-    with database.session() as session:
-        songs = SongRepository(session).get_many([ranked.song_id for ranked in found.songs])
-    kept = tuple(ranked for ranked in found.songs if ranked.song_id in songs)
-    return Answer(replace(found, songs=kept), songs, len(found.songs) - len(kept))
+    return history, popular

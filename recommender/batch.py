@@ -15,8 +15,10 @@ from pathlib import Path
 
 from data.db.session import Database
 from data.errors import ConfigError
-from recommender.answering import Recommends, answer_query
+from recommender.answering import answer_query
 from recommender.engine import Engine
+from recommender.journeys.answering import answer_playlist
+from recommender.journeys.query import JourneyQuery
 from recommender.query import Query
 
 Report = Callable[[str], None]
@@ -37,7 +39,7 @@ def generate_playlists(
     engine: Engine,
     database: Database,
     users: Sequence[str],
-    template: Query,
+    template: Query | JourneyQuery,
     out: Path,
     *,
     report: Report = lambda line: None,
@@ -47,7 +49,8 @@ def generate_playlists(
 
     Args:
         users: user ids; unknown ones get the cold-start list, as in a request.
-        template: the query asked for every user; its ``user_id`` is replaced.
+        template: the query asked for every user; its ``user_id`` is replaced. A journey's rows tell
+            in ``path_valence`` and ``path_arousal`` where the path is at their rank.
         out: ``NAME.parquet`` for one file, else a folder of parts.
         report: called with one line per block.
 
@@ -57,6 +60,7 @@ def generate_playlists(
     single = out.suffix == ".parquet"
     folder = out.with_name(f".{out.name}.parts") if single else out
     _claim(folder, users, template, engine)
+    journey = isinstance(template, JourneyQuery)
     resumed = rows = 0
     blocks = [users[i : i + block] for i in range(0, len(users), block)]
     for number, part_users in enumerate(blocks):
@@ -64,37 +68,69 @@ def generate_playlists(
         if part.exists():
             resumed += 1
         else:
-            _write_part(part, list(_rows(engine, database, part_users, template)))
+            _write_part(part, list(_rows(engine, database, part_users, template)), journey)
         rows += _count(part)
         report(f"{min((number + 1) * block, len(users))}/{len(users)} users")
     if single:
-        _join(folder, len(blocks), out)
+        _join(folder, len(blocks), out, journey)
     return BatchResult(len(users), rows, resumed, out)
 
 
 def _rows(
-    engine: Recommends, database: Database, users: Sequence[str], template: Query
+    engine: Engine, database: Database, users: Sequence[str], template: Query | JourneyQuery
 ) -> Iterator[dict[str, object]]:
     for user in users:
-        answer = answer_query(engine, database, replace(template, user_id=user))
-        for ranked in answer.recommendation.songs:
-            song = answer.songs[ranked.song_id]
-            yield {
-                "user": user,
-                "rank": ranked.rank,
-                "song": ranked.song_id,
-                "title": song.title,
-                "artist": song.artist,
-                "score": ranked.score,
-                "fallback": answer.recommendation.fallback,
-                "model_version": answer.recommendation.model_version,
-            }
+        if isinstance(template, JourneyQuery):
+            yield from _journey_rows(engine, database, replace(template, user_id=user))
+        else:
+            yield from _list_rows(engine, database, replace(template, user_id=user))
 
 
-def _claim(folder: Path, users: Sequence[str], template: Query, engine: Engine) -> None:
+def _list_rows(engine: Engine, database: Database, query: Query) -> Iterator[dict[str, object]]:
+    found = answer_query(engine, database, query)
+    answer = found.recommendation
+    for ranked in answer.songs:
+        song = found.songs[ranked.song_id]
+        yield {
+            "user": query.user_id,
+            "rank": ranked.rank,
+            "song": ranked.song_id,
+            "title": song.title,
+            "artist": song.artist,
+            "score": ranked.score,
+            "fallback": answer.fallback,
+            "model_version": answer.model_version,
+        }
+
+
+def _journey_rows(
+    engine: Engine, database: Database, query: JourneyQuery
+) -> Iterator[dict[str, object]]:
+    found = answer_playlist(engine, database, query)
+    answer = found.answer
+    for one in answer.songs:
+        song = found.songs[one.song_id]
+        yield {
+            "user": query.user_id,
+            "rank": one.rank,
+            "song": one.song_id,
+            "title": song.title,
+            "artist": song.artist,
+            "score": one.score,
+            "fallback": answer.fallback,
+            "model_version": answer.model_version,
+            "path_valence": None if one.point is None else one.point.valence,
+            "path_arousal": None if one.point is None else one.point.arousal,
+        }
+
+
+def _claim(
+    folder: Path, users: Sequence[str], template: Query | JourneyQuery, engine: Engine
+) -> None:
     """Write, or compare with, the description of the batch that the folder belongs to."""
+    asked = "journey" if isinstance(template, JourneyQuery) else "query"
     description = {
-        "query": asdict(template),
+        asked: asdict(template),
         "model_version": engine.version,
         "users": len(users),
         "users_sha256": hashlib.sha256("\n".join(users).encode()).hexdigest(),
@@ -114,17 +150,18 @@ def _claim(folder: Path, users: Sequence[str], template: Query, engine: Engine) 
     manifest.write_text(text, encoding="utf-8")
 
 
-def _write_part(path: Path, rows: list[dict[str, object]]) -> None:
+def _write_part(path: Path, rows: list[dict[str, object]], journey: bool) -> None:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
-    schema = pa.schema(
-        [
-            ("user", pa.string()), ("rank", pa.int32()), ("song", pa.string()),
-            ("title", pa.string()), ("artist", pa.string()), ("score", pa.float32()),
-            ("fallback", pa.string()), ("model_version", pa.string()),
-        ]
-    )  # fmt: skip
+    columns = [
+        ("user", pa.string()), ("rank", pa.int32()), ("song", pa.string()),
+        ("title", pa.string()), ("artist", pa.string()), ("score", pa.float32()),
+        ("fallback", pa.string()), ("model_version", pa.string()),
+    ]  # fmt: skip
+    if journey:
+        columns += [("path_valence", pa.float32()), ("path_arousal", pa.float32())]
+    schema = pa.schema(columns)
     partial = path.with_name(f"partial-{path.name}")
     pq.write_table(pa.Table.from_pylist(rows, schema=schema), partial)
     os.replace(partial, path)
@@ -136,7 +173,7 @@ def _count(path: Path) -> int:
     return int(pq.read_metadata(path).num_rows)
 
 
-def _join(folder: Path, parts: int, out: Path) -> None:
+def _join(folder: Path, parts: int, out: Path, journey: bool) -> None:
     import shutil
 
     import pyarrow.parquet as pq
@@ -148,7 +185,7 @@ def _join(folder: Path, parts: int, out: Path) -> None:
             for name in names:
                 writer.write_table(pq.read_table(name))
     else:
-        _write_part(out, [])
+        _write_part(out, [], journey)
         shutil.rmtree(folder)
         return
     os.replace(partial, out)

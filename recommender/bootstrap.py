@@ -8,6 +8,7 @@ from __future__ import annotations
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
+from importlib.resources import files
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,8 @@ from data.errors import (
 from data.settings import Settings
 from data.types import FloatArray
 from recommender.config import RecommenderConfig
+from recommender.deep.config import DeepConfig
+from recommender.deep.serving import load_ranker
 from recommender.engine import Engine
 from recommender.loading import bundle_or_none, fits_encoder, load_model, mood_files
 from recommender.model import RecommenderModel
@@ -42,6 +45,8 @@ if TYPE_CHECKING:
     from nlp.text import TextEncoder
     from nlp.vectors import VectorStore
     from recommender.dataset import TrainingData
+    from recommender.splits import Source
+    from recommender.training import Fitted
     from vision.config import EvaluationConfig
     from vision.face_evaluation import FaceEvaluationConfig
     from vision.features import FeatureConfig
@@ -87,7 +92,9 @@ def build_engine(settings: Settings) -> Engine:
         return Engine(reader=build_reader(settings))
     model, space = load_model(settings, bundle)
     return Engine(
-        build_pipeline(model, bundle.version, TextReader(text_encoder(settings), space)),
+        build_pipeline(
+            model, bundle.version, TextReader(text_encoder(settings), space), bundle.path
+        ),
         build_reader(settings, bundle),
         bundle.version,
         "demo" if bundle.manifest.get("data", {}).get("simulated") else "own",
@@ -96,10 +103,22 @@ def build_engine(settings: Settings) -> Engine:
 
 
 def build_pipeline(
-    model: RecommenderModel, version: str | None = None, texts: TextReader | None = None
+    model: RecommenderModel,
+    version: str | None = None,
+    texts: TextReader | None = None,
+    folder: Path | None = None,
 ) -> RecommendationPipeline:
-    """Wire the ranker that the model was tuned for into the pipeline."""
-    return RecommendationPipeline(model, HybridScorer.of(model.config), version, texts)
+    """Wire the ranker that the model was tuned for into the pipeline.
+
+    Args:
+        model: all parts.
+        version: of the bundle.
+        texts: reads query texts.
+        folder: of the bundle, which may hold a deep ranker that is on.
+    """
+    hybrid = HybridScorer.of(model.config)
+    ranker = hybrid if folder is None else load_ranker(folder, model, hybrid)
+    return RecommendationPipeline(model, ranker, version, texts)
 
 
 def text_encoder(settings: Settings) -> LazyTextEncoder | None:
@@ -209,12 +228,27 @@ def _train(
     report: Report,
     mood: Mapping[str, Path],
 ) -> Path:
-    from recommender.training import train_recommender, write_run
+    from recommender.training import train_recommender
 
+    _check_new(folder)
+    data = _training_data(settings, mood, report)
+    return _write(folder, config, data, train_recommender(config, data, report), mood)
+
+
+def _check_new(folder: Path) -> None:
     if (folder / "record.json").exists():
         raise TrainingError(f"{folder} already holds a finished run: choose another folder")
-    data = _training_data(settings, mood, report)
-    fitted = train_recommender(config, data, report)
+
+
+def _write(
+    folder: Path,
+    config: RecommenderConfig,
+    data: TrainingData,
+    fitted: Fitted,
+    mood: Mapping[str, Path],
+) -> Path:
+    from recommender.training import write_run
+
     folder.mkdir(parents=True, exist_ok=True)
     for name, source in mood.items():
         shutil.copyfile(source, folder / name)
@@ -222,14 +256,85 @@ def _train(
     return folder
 
 
-def evaluate_from_database(
-    settings: Settings, config: RecommenderConfig, out: Path, report: Report
-) -> None:
-    """Evaluate the recommender on held-out events of the database; writes a report to ``out``."""
-    from recommender.evaluation import evaluate_recommender, write_evaluation
+def update_from_database(settings: Settings, folder: Path, report: Report) -> Path:
+    """Train on all events with the settings of the bundle in force; returns the run folder.
 
-    data = _training_data(settings, mood_files(settings, report), report)
-    write_evaluation(evaluate_recommender(config, data, report), out)
+    Raises:
+        TrainingError: if no bundle is published, or ``folder`` already holds a run.
+    """
+    from recommender.training import update_recommender
+
+    _check_new(folder)
+    bundle = bundle_or_none(settings)
+    if bundle is None:
+        raise TrainingError(
+            "no bundle is published, so there is nothing to update: run"
+            " `attune train recommender --config FILE` and `attune publish`"
+        )
+    old, _ = load_model(settings, bundle)
+    mood = mood_files(settings, report)
+    data = _training_data(settings, mood, report)
+    seed = int(bundle.manifest["runs"]["recommender"]["seed"])
+    config = RecommenderConfig(
+        seed=seed, pipeline=old.config, trials=1, deep=DeepConfig(enabled=False)
+    )
+    return _write(folder, config, data, update_recommender(old, data, seed, report), mood)
+
+
+def tune_recommender(
+    settings: Settings, config: RecommenderConfig, data: Path | None, out: Path, report: Report
+) -> Path:
+    """Tune on the database, or on a public data set, and write what was chosen to ``out``."""
+    from recommender.splits import split_of
+    from recommender.training import write_tuning
+    from recommender.tuning import tune_split
+
+    source = _source(settings, config, data, report)
+    split = split_of(config.split, source(()).interactions, config.seed)
+    write_tuning(out, config, tune_split(config, source, split, config.seed, report))
+    return out / "tuned.toml"
+
+
+def evaluate_recommending(
+    settings: Settings, config: RecommenderConfig, data: Path | None, out: Path, report: Report
+) -> None:
+    """Evaluate the recommender on held-out events; writes a report to ``out``.
+
+    Args:
+        settings: say where the database is.
+        config: of parts, split and source.
+        data: a public data set; None for the database.
+        out: folder of the report; one folder below it for each of several splits.
+        report: receives a line per step.
+
+    Raises:
+        ConfigError: if ``data`` is given and the configuration names no reader for it, or not and
+            it does.
+    """
+    from recommender.evaluation import evaluate_recommender
+    from recommender.evaluation_report import write_evaluation, write_repeats
+
+    source = _source(settings, config, data, report)
+    several = config.split.repeats > 1
+    runs = []
+    for seed in range(config.seed, config.seed + config.split.repeats):
+        runs.append(evaluate_recommender(config, source, report, seed))
+        write_evaluation(runs[-1], out / f"seed_{seed}" if several else out)
+    if several:
+        write_repeats(runs, out)
+
+
+def _source(
+    settings: Settings, config: RecommenderConfig, data: Path | None, report: Report
+) -> Source:
+    if data is not None:
+        from recommender.sources import public_source
+
+        return public_source(config.source, data)
+    if config.source.reader != "database":
+        raise ConfigError(f"source.reader {config.source.reader!r} needs --data PATH")
+    read = _training_data(settings, mood_files(settings, report), report)
+    return lambda hidden: read
 
 
 def evaluate_expression(
@@ -360,6 +465,11 @@ def demo_is_installed(settings: Settings) -> bool:
         database.dispose()
 
 
+def demo_config() -> RecommenderConfig:
+    """Return what the demo is trained with."""
+    return RecommenderConfig.from_toml(Path(str(files("recommender") / "demo.toml")))
+
+
 def install_demo_home(settings: Settings, report: Report = lambda line: None) -> Bundle:
     """Create the database, install the demo catalogue, train on it and publish the bundle."""
     from data.datasets.demo import install_demo
@@ -374,5 +484,5 @@ def install_demo_home(settings: Settings, report: Report = lambda line: None) ->
     folder = settings.home / "runs" / f"demo-recommender-{stamp}"
     # Not the mood model of a bundle that is there: it may be damaged, or of another version.
     mood = {n: shipped_file(n) for n in RUN_FILES["mood"]}
-    _train(settings, RecommenderConfig(), folder, report, mood)
+    _train(settings, demo_config(), folder, report, mood)
     return publish(settings, [folder], simulated=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -11,6 +11,7 @@ from data.db.repositories import InteractionRepository, SongRepository
 from data.db.session import Database
 from data.errors import TrainingError
 from data.interactions import Interactions
+from data.moments import Moments
 from data.types import FloatArray, Song
 from nlp.cleaning import clean_lyrics, text_key
 from nlp.mood import MoodModel
@@ -27,17 +28,21 @@ class TrainingData:
         lyrics: float32 (songs, 384), NaN rows where a song has no embedded lyrics.
         moods: song id -> (valence, arousal) inferred from lyrics.
         interactions: events of all listeners; its items are ids of ``songs``.
+        moments: those of them that carry an emotion; empty where nobody ever said how they felt.
     """
 
     songs: tuple[Song, ...]
     lyrics: FloatArray
     moods: dict[str, tuple[float, float]]
     interactions: Interactions
+    moments: Moments = field(default_factory=Moments.empty)
 
     def fingerprint(self) -> str:
         """Return a short hash of songs and events, for the run record."""
         digest = hashlib.sha256("\n".join(s.id for s in self.songs).encode())
         for array in (self.interactions.user, self.interactions.item, self.interactions.weight):
+            digest.update(np.ascontiguousarray(array).tobytes())
+        for array in (self.moments.user, self.moments.item, self.moments.emotion):
             digest.update(np.ascontiguousarray(array).tobytes())
         return digest.hexdigest()[:16]
 
@@ -59,6 +64,7 @@ def load_training_data(
             for song_id, text, _ in block
         }
         interactions = InteractionRepository(session).table()
+        moments = InteractionRepository(session).moments()
     if not songs:
         raise TrainingError("the database holds no songs: run `attune ingest songs FILE` first")
     vectors = np.full((len(songs), store.dimension), np.nan, dtype=np.float32)
@@ -66,4 +72,4 @@ def load_training_data(
     if rows:
         vectors[rows] = store.get([text_key(words[songs[i].id]) for i in rows])
     moods = LyricSpace(mood=mood).moods(songs, vectors)
-    return TrainingData(songs, vectors, moods, interactions)
+    return TrainingData(songs, vectors, moods, interactions, moments)

@@ -11,10 +11,12 @@ import numpy as np
 from data.types import FloatArray, Song, UserHistory
 from recommender.config import MoodConfig
 from recommender.errors import UnknownSongError
+from recommender.journeys.playlists import PlaylistMaker, popular_playlist
+from recommender.journeys.query import Durations, JourneyQuery, PlaylistAnswer
 from recommender.model import RecommenderModel
 from recommender.mood import mood_target
 from recommender.pipeline import RecommendationPipeline
-from recommender.query import Query, RankedSong, Reason, Recommendation
+from recommender.query import Query, RankedSong, Reason, Recommendation, banned_songs
 from recommender.reading import MoodReading, read_mood
 from recommender.similar import PER_ARTIST, similar_songs
 from recommender.space import LyricSpace
@@ -75,7 +77,7 @@ class Engine:
             return self.pipeline.recommend(query, history)
         if query.text is not None:
             checked_text(query.text)
-        banned = set(history.song_ids) if query.exclude_heard else set(history.disliked)
+        banned = set(banned_songs(history, query.exclude_heard, query.exclude))
         ranked = popular(query.offset + query.n, banned) if popular else []
         songs = tuple(
             RankedSong(rank, song_id, float(score), _popular_reasons(query, score))
@@ -84,6 +86,18 @@ class Engine:
         )
         target = mood_target(query, MoodConfig())
         return Recommendation(query.user_id, songs, target, "no_model", self.version)
+
+    def playlist(
+        self,
+        query: JourneyQuery,
+        history: UserHistory,
+        popular: Popular | None = None,
+        durations: Durations | None = None,
+    ) -> PlaylistAnswer:
+        """Make a playlist; see :mod:`recommender.journeys.playlists`."""
+        if self.pipeline is None:
+            return popular_playlist(query, history, popular, durations, self.version)
+        return PlaylistMaker(self.pipeline)(query, history, durations)
 
     def similar(self, song_id: str, n: int, per_artist: int = PER_ARTIST) -> tuple[RankedSong, ...]:
         """Return the songs nearest to one; see :func:`recommender.similar.similar_songs`.

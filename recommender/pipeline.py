@@ -9,11 +9,18 @@ import numpy as np
 from data.types import FloatArray, IntArray, UserHistory
 from recommender.config import RerankingConfig
 from recommender.model import RecommenderModel
+from recommender.moment import ordered, whole_pages
 from recommender.mood import mood_target
-from recommender.query import Fallback, Query, RankedSong, ReasonKind, Recommendation
+from recommender.query import Fallback, Query, RankedSong, Recommendation, banned_songs
 from recommender.reasons import explain
 from recommender.reranking.diversity import PAGE, pool_rows, rerank
-from recommender.stages import CandidateRanker, Context, ItemList, Scorer, top_positions
+from recommender.stages import (
+    CandidateRanker,
+    Context,
+    FollowsModel,
+    ItemList,
+    top_positions,
+)
 from recommender.text import TextReader
 
 _NONE, _NO_WEIGHTS = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
@@ -31,18 +38,15 @@ class RecommendationPipeline:
     ) -> None:
         self.model = model
         self.version = version
-        self._ranker = ranker
+        self.ranker = ranker
         self.texts = texts or TextReader()
-        self._scorers: tuple[Scorer, ...] = (
-            model.popularity,
-            model.collaborative,
-            model.content,
-            model.mood,
-        )
 
     def with_model(self, model: RecommenderModel) -> RecommendationPipeline:
         """Return the same pipeline over another model."""
-        return RecommendationPipeline(model, self._ranker, self.version, self.texts)
+        ranker = self.ranker
+        if isinstance(ranker, FollowsModel):
+            ranker = ranker.over(model)
+        return RecommendationPipeline(model, ranker, self.version, self.texts)
 
     def recommend(self, query: Query, history: UserHistory) -> Recommendation:
         """Answer one query. Never raises for unknown users or songs.
@@ -52,9 +56,14 @@ class RecommendationPipeline:
         """
         context = self.context(history, query)
         excluded = self._excluded(query, history)
-        items = self.candidates(context, excluded, at_least=query.offset + query.n)
-        items = self.reranked(items, query.offset + query.n, self._reranking(context))
-        page = items.take(np.arange(query.offset, len(items), dtype=np.int64))
+        wanted = query.offset + query.n
+        # Whole pages, for a page is ordered as one.
+        length = whole_pages(wanted)
+        items = self.candidates(context, excluded, at_least=length)
+        items = self.reranked(items, length, self._reranking(context))
+        config = self.model.config
+        items = ordered(items, config.mood, min(len(self.model.catalogue), config.candidates))
+        page = items.take(np.arange(query.offset, min(wanted, len(items)), dtype=np.int64))
         songs = tuple(
             RankedSong(
                 query.offset + row + 1,
@@ -79,7 +88,12 @@ class RecommendationPipeline:
         return Context(
             np.array([p for p, _ in pairs], dtype=np.int64),
             np.array([w for _, w in pairs], dtype=np.float32),
-            mood_target(query, self.model.config.mood, text),
+            mood_target(
+                query,
+                self.model.config.mood,
+                text,
+                self.model.response.posterior(history.moments, self.model.catalogue),
+            ),
             text,
         )
 
@@ -95,25 +109,32 @@ class RecommendationPipeline:
             at_least: songs wanted.
         """
         songs, parts = self.raw_parts(context, excluded)
-        items = self._ranker(context, songs, parts)
+        items = self.ranker(context, songs, parts)
         items = items.take(np.argsort(-items.scores, kind="stable"))
         return items if len(items) >= at_least else self._extended(items, excluded, at_least)
 
     def raw_parts(
-        self, context: Context, excluded: IntArray
-    ) -> tuple[IntArray, Mapping[ReasonKind, FloatArray]]:
+        self, context: Context, excluded: IntArray, also: IntArray = _NONE
+    ) -> tuple[IntArray, Mapping[str, FloatArray]]:
         """Return the union of the candidates, int64 (c,), and each scorer's raw scores of them.
 
         With a text, its best songs are all candidates; the other sources only fill up where it
         cannot score as many as one source gives.
+
+        Args:
+            context: the listener and the moment.
+            excluded: int64 positions that must not come.
+            also: int64 positions that are candidates whatever the scorers say.
         """
-        scorers = self._scorers if context.text is None else (*self._scorers, self.model.text)
-        whole = {s.kind: self._masked(s(context), excluded) for s in scorers}
+        scorers = self.model.scorers
+        if context.text is not None:
+            scorers = (*scorers, self.model.text)
+        whole = {s.name: self._masked(s(context), excluded) for s in scorers}
         share = self.model.config.candidates
         best = [top_positions(scores, share) for scores in whole.values()]
         if context.text is not None and len(best[-1]) == share:
             best = best[-1:]
-        songs = np.unique(np.concatenate(best))
+        songs = np.unique(np.concatenate([*best, np.setdiff1d(also, excluded)]))
         return songs, {k: v[songs] for k, v in whole.items()}
 
     def _extended(self, items: ItemList, excluded: IntArray, at_least: int) -> ItemList:
@@ -161,8 +182,8 @@ class RecommendationPipeline:
         return rows, (items.scores[rows], similarity, self.model.catalogue.artist_codes[songs])
 
     def _excluded(self, query: Query, history: UserHistory) -> IntArray:
-        banned = history.song_ids if query.exclude_heard else tuple(sorted(history.disliked))
-        return self.model.catalogue.locate(banned)
+        banned = banned_songs(history, query.exclude_heard, query.exclude)
+        return np.unique(self.model.catalogue.locate(banned))
 
     @staticmethod
     def _masked(scores: FloatArray, excluded: IntArray) -> FloatArray:

@@ -14,6 +14,7 @@ from data.artifacts import Bundle, activate_bundle, file_sha256, publish_bundle
 from data.db.repositories import BundleRepository
 from data.db.session import Database
 from data.errors import TrainingError
+from recommender.deep.serving import CARD, NETWORK, TERMS
 from recommender.model import FILE_NAME
 
 #: Principal components of the lyric vectors; absent where there were too few lyrics.
@@ -29,7 +30,15 @@ SHIPPED = {
 RUN_FILES = {
     "vision": ("emotion.onnx", "emotion.json"),
     "mood": ("mood.npz", "mood.json"),
-    "recommender": (FILE_NAME, REDUCER_NAME, "mood.npz", "mood.json"),
+    "recommender": (
+        FILE_NAME,
+        REDUCER_NAME,
+        "mood.npz",
+        "mood.json",
+        NETWORK,
+        CARD,
+        TERMS,
+    ),
 }
 
 

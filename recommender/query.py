@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from data.types import EmotionScores, Mood, Strategy
+from data.types import EmotionScores, Mood, Strategy, UserHistory
 
 ReasonKind = Literal["collaborative", "content", "mood", "popular", "fresh", "text"]
 Fallback = Literal["cold_user", "no_model", "no_history"]
@@ -25,6 +26,7 @@ class Query:
         text: what the listener asks for in words ("rainy sunday, slow and warm"), up to 500
             characters; its mood counts where neither ``stated`` nor ``emotion`` is given.
         exclude_heard: leave out every song with an event. Disliked songs are always left out.
+        exclude: ids of more songs to leave out.
         explain: fill in reasons.
     """
 
@@ -36,7 +38,16 @@ class Query:
     stated: Mood | None = None
     text: str | None = None
     exclude_heard: bool = True
+    exclude: tuple[str, ...] = ()
     explain: bool = True
+
+
+def banned_songs(
+    history: UserHistory, exclude_heard: bool, exclude: Sequence[str] = ()
+) -> tuple[str, ...]:
+    """Return the ids of the songs that must not come back, by no part and in no fallback."""
+    own = history.song_ids if exclude_heard else tuple(sorted(history.disliked))
+    return (*own, *exclude)
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +57,21 @@ class MoodTarget:
     Attributes:
         current: the mood read or stated.
         target: where the strategy aims from there.
-        confidence: 0..1, scales how much the mood counts; 1 for a stated mood.
+        confidence: 0..1, how sure the reading is; 1 for a stated mood.
+        weight: how much it counts beside its confidence: how strongly this listener responds, 1 as
+            the population (:mod:`recommender.response`), times the trust in this kind of reading.
     """
 
     current: Mood
     target: Mood
     strategy: Strategy
     confidence: float
+    weight: float = 1.0
+
+    @property
+    def pull(self) -> float:
+        """What scales how much the mood counts; 0 where it does not."""
+        return self.confidence * self.weight
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,26 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Protocol
 
 import numpy as np
+from scipy.sparse import csr_matrix
 
 from data.interactions import Interactions
 from data.types import FloatArray, IntArray
 from recommender.catalogue import Catalogue
-from recommender.metrics import Values, ndcg_at_k, recall_at_k
+from recommender.metrics import ranking_values
 from recommender.stages import Context, top_positions
+
+_NONE: IntArray = np.zeros(0, dtype=np.int64)
+_BLOCK = 64  # cases whose scores of all songs are in memory at a time
 
 
 @dataclass(frozen=True)
 class TestCase:
-    """One user of a split: what is known, and what is to be found."""
+    """One user of a split: what is known, and what is to be found.
+
+    Attributes:
+        context: the history.
+        relevant: positions to be found.
+        user: number of the user.
+        banned: int64, more positions that are neither shown nor to be found.
+    """
 
     __test__ = False  # not a pytest class
 
     context: Context
     relevant: frozenset[int]
+    user: int = 0
+    banned: IntArray = field(default_factory=lambda: _NONE)
+
+    @property
+    def excluded(self) -> IntArray:
+        """Positions that no list may hold."""
+        return np.concatenate([self.context.songs, self.banned])
+
+    def cut(self, length: int, rng: np.random.Generator) -> TestCase:
+        """Return the case with ``length`` songs of the history, drawn, in their order."""
+        songs, weights = self.context.songs, self.context.weights
+        order = rng.permutation(len(songs))
+        kept = np.sort(order[:length])
+        context = replace(self.context, songs=songs[kept], weights=weights[kept])
+        return replace(self, context=context, banned=songs[np.sort(order[length:])])
 
 
 #: From a context and the positions to leave out to ranked positions, best first.
@@ -44,7 +71,7 @@ def cases(known: Interactions, hidden: Interactions, catalogue: Catalogue) -> li
     for user, (relevant, _) in enumerate(hidden_rows):
         if len(relevant):
             context = Context(*known_rows[user])
-            found.append(TestCase(context, frozenset(int(i) for i in relevant)))
+            found.append(TestCase(context, frozenset(int(i) for i in relevant), user))
     return found
 
 
@@ -60,33 +87,80 @@ def _by_user(interactions: Interactions, catalogue: Catalogue) -> list[tuple[Int
     return list(zip(songs, weights, strict=True))
 
 
-def part_ranker(score: Callable[[Context], FloatArray], k: int) -> Ranker:
-    """Rank the whole catalogue by one scorer."""
+class Scorers(Protocol):
+    """Whatever scores many contexts at once."""
 
-    def rank(context: Context, excluded: IntArray) -> IntArray:
-        scores = score(context).copy()
-        scores[excluded] = np.nan
-        return top_positions(scores, k)
-
-    return rank
+    def score_many(self, contexts: Sequence[Context]) -> FloatArray:
+        """Return float32 (contexts, songs), NaN where it cannot score."""
+        ...
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """Per-user values of one system over the same cases."""
-
-    recall: Values
-    ndcg: Values
-    lists: list[IntArray]
+#: From cases to ranked positions, int64 (cases, k), best first, -1 where a list is over.
+Lists = Callable[[Sequence[TestCase]], IntArray]
 
 
-def run_cases(ranker: Ranker, tests: list[TestCase], k: int) -> Outcome:
-    """Rank every case, the known songs left out, and measure at ``k``."""
-    lists = [ranker(case.context, case.context.songs) for case in tests]
-    pairs: Iterator[tuple[IntArray, frozenset[int]]] = zip(
-        lists, (c.relevant for c in tests), strict=True
-    )
-    values = np.array(
-        [(recall_at_k(r, rel, k), ndcg_at_k(r, rel, k)) for r, rel in pairs], dtype=np.float64
-    ).reshape(-1, 2)
-    return Outcome(values[:, 0], values[:, 1], lists)
+def part_lists(scorer: Scorers, k: int, banned: IntArray = _NONE) -> Lists:
+    """Rank the whole catalogue by one scorer, known songs and ``banned`` ones left out."""
+
+    def lists(cases: Sequence[TestCase]) -> IntArray:
+        blocks = [
+            best_of(scorer.score_many([c.context for c in part]), part, k, banned)
+            for part in _blocks(cases)
+        ]
+        return np.concatenate([np.zeros((0, k), dtype=np.int64), *blocks])
+
+    return lists
+
+
+def best_of(
+    scores: FloatArray, cases: Sequence[TestCase], k: int, banned: IntArray = _NONE
+) -> IntArray:
+    """Return int64 (cases, k) positions by score, ties by position; -1 where a list is over."""
+    found = np.full((len(cases), k), -1, dtype=np.int64)
+    for row, (values, case) in enumerate(zip(scores, cases, strict=True)):
+        own = values.copy()
+        own[case.excluded] = np.nan
+        own[banned] = np.nan
+        top = top_positions(own, k)
+        found[row, : len(top)] = top
+    return found
+
+
+def ranker_lists(rank: Ranker, k: int, banned: IntArray = _NONE) -> Lists:
+    """Rank case by case."""
+
+    def lists(cases: Sequence[TestCase]) -> IntArray:
+        found = np.full((len(cases), k), -1, dtype=np.int64)
+        for row, case in enumerate(cases):
+            top = rank(case.context, np.concatenate([case.excluded, banned]))[:k]
+            found[row, : len(top)] = top
+        return found
+
+    return lists
+
+
+def truth(cases: Sequence[TestCase], songs: int) -> csr_matrix:
+    """Return float32 (cases, songs), 1 for what is to be found."""
+    return _rows([np.array(sorted(c.relevant), dtype=np.int64) for c in cases], songs)
+
+
+def histories(cases: Sequence[TestCase], songs: int) -> csr_matrix:
+    """Return float32 (cases, songs), 1 for what is known."""
+    return _rows([np.sort(c.context.songs) for c in cases], songs)
+
+
+def _rows(places: Sequence[IntArray], songs: int) -> csr_matrix:
+    indptr = np.concatenate([[0], np.cumsum([len(p) for p in places])])
+    indices = np.concatenate([_NONE, *places])
+    ones = np.ones(len(indices), dtype=np.float32)
+    return csr_matrix((ones, indices, indptr), shape=(len(places), songs))
+
+
+def mean_ndcg(lists: Lists, cases: Sequence[TestCase], songs: int, k: int) -> float:
+    """Return the mean nDCG@k over the cases."""
+    values = ranking_values(lists(cases), truth(cases, songs), (k,))
+    return float(np.nanmean(values[f"ndcg@{k}"]))
+
+
+def _blocks(cases: Sequence[TestCase]) -> list[Sequence[TestCase]]:
+    return [cases[i : i + _BLOCK] for i in range(0, len(cases), _BLOCK)]

@@ -24,16 +24,19 @@ class MoodReading:
         valence: in (-1, 1), stretched for display.
         arousal: likewise.
         emotion: the nearest of the seven.
+        standard_scores: predicted valence and arousal in standard scores of the training labels.
         deviation: of valence's and arousal's errors, in standard scores.
         emotions: probability of each of the seven.
         quadrants: probability of each quarter of the plane.
         source: what it was read from, as :class:`nlp.fusion.Source` names it, lower case.
-        lines: those that carry the mood most, first the one that does so most.
+        lines: those that carry the mood most, first the one that does so most; a weight below 0
+            speaks against it.
     """
 
     valence: float
     arousal: float
     emotion: str
+    standard_scores: tuple[float, float]
     deviation: tuple[float, float]
     emotions: Mapping[str, float]
     quadrants: Mapping[str, float]
@@ -64,12 +67,13 @@ def read_mood(
     if emotion is None:
         return None
     read = line_moods(lyrics, encoder, model) if lyrics and encoder is not None and lines else []
-    carrying = sorted((one for one in read if one.weight > 0), key=lambda one: -one.weight)
-    deviation = predicted.deviation[0].tolist()
+    carrying = sorted(read, key=lambda one: -one.weight)
+    raw, deviation = predicted.raw[0].tolist(), predicted.deviation[0].tolist()
     return MoodReading(
         float(predicted.valence[0]),
         float(predicted.arousal[0]),
         emotion,
+        (raw[0], raw[1]),
         (deviation[0], deviation[1]),
         _shares(EMOTIONS, model.emotions(predicted)),
         _shares(QUADRANTS, model.quadrants(predicted)),

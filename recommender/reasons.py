@@ -10,6 +10,7 @@ from data.types import FloatArray
 from recommender.catalogue import Catalogue
 from recommender.model import RecommenderModel
 from recommender.query import MoodTarget, Reason, ReasonKind
+from recommender.scoring.hybrid import DISCOUNT
 from recommender.stages import AskedText, Context, ItemList
 
 #: From this cosine of reduced lyric vectors on, a song's lyrics are called close to a text.
@@ -19,20 +20,39 @@ MIN_SHARE = 0.1
 
 
 def explain(model: RecommenderModel, items: ItemList, row: int, context: Context) -> list[Reason]:
-    """Return the reasons for one row, strongest first; weights are shares of what spoke for it."""
-    positive = {k: max(0.0, float(v[row])) for k, v in items.evidence.items()}
-    total = sum(positive.values())
+    """Return the reasons for one row, strongest first; weights are shares of what spoke for it.
+
+    Parts of one kind count together; the sentence is that of the part which adds most.
+    """
     song = int(items.songs[row])
+    kinds = _by_kind(model, {part: float(values[row]) for part, values in items.evidence.items()})
+    positive = {kind: value for kind, (value, _) in kinds.items() if value > 0}
+    total = sum(positive.values())
     reasons: list[Reason] = []
     for kind, value in sorted(positive.items(), key=lambda kv: -kv[1]):
-        if not total or value / total < MIN_SHARE:
-            continue
         share = value / total
+        if share < MIN_SHARE:
+            continue
         if kind == "text" and context.text is not None:
             reasons += text_reasons(model, song, context.text, share)
         else:
-            reasons.append(Reason(kind, round(share, 3), _sentence(model, kind, song, context)))
+            said = _sentence(model, kind, kinds[kind][1], song, context)
+            reasons.append(Reason(kind, round(share, 3), said))
     return reasons
+
+
+def _by_kind(
+    model: RecommenderModel, evidence: Mapping[str, float]
+) -> dict[ReasonKind, tuple[float, str]]:
+    """Return, per kind, what its parts add together, and which of them adds most."""
+    found: dict[ReasonKind, tuple[float, str]] = {}
+    for part, value in sorted(evidence.items(), key=lambda kv: -kv[1]):
+        if part == DISCOUNT:
+            continue
+        kind = model.kind_of(part)
+        total, first = found.get(kind, (0.0, part))
+        found[kind] = (total + value, first)
+    return found
 
 
 def text_reasons(model: RecommenderModel, song: int, text: AskedText, share: float) -> list[Reason]:
@@ -55,24 +75,40 @@ def shared_out(
     kind: ReasonKind, parts: Mapping[str, float], share: float, least: float = MIN_SHARE
 ) -> list[Reason]:
     """Share a weight out over sentences, by what each adds; those below ``least`` are left out."""
-    total = sum(parts.values())
+    total = sum(value for value in parts.values() if value > 0)
     weights = {text: share * value / total for text, value in parts.items() if value > 0}
     ordered = sorted(weights.items(), key=lambda kv: -kv[1])
     return [Reason(kind, round(w, 3), text) for text, w in ordered if w >= least * share]
 
 
-def _sentence(model: RecommenderModel, kind: ReasonKind, song: int, context: Context) -> str:
+def _sentence(
+    model: RecommenderModel, kind: ReasonKind, part: str, song: int, context: Context
+) -> str:
     if kind == "mood" and context.target is not None:
-        of_text = context.text is not None and context.text.mood is context.target.current
+        of_text = context.text is not None and context.text.mood == context.target.current
         return _mood_sentence(model.catalogue.moods[song], context.target, of_text)
+    if part == "deep":
+        return "Fits the whole of what you play"
     if kind == "collaborative":
-        source = _strongest(model.collaborative.influences(context, song), context)
-        known = None if source is None else _name(model.catalogue, source)
-        return f"Played by listeners of {known or 'your songs'}"
-    if kind == "fresh":
-        return "New in the catalogue"
+        return _listeners_sentence(model, part, song, context)
     if kind == "content":
         return _content_sentence(model, song, context)
+    if kind == "fresh":
+        return "New in the catalogue"
+    return _popular_sentence(model, part, song)
+
+
+def _listeners_sentence(model: RecommenderModel, part: str, song: int, context: Context) -> str:
+    source = _strongest(model.taste[part].influences(context, song), context)
+    known = None if source is None else _name(model.catalogue, source)
+    if part == "session":
+        return f"Often put on after {known or 'what you play'}"
+    return f"Played by listeners of {known or 'your songs'}"
+
+
+def _popular_sentence(model: RecommenderModel, part: str, song: int) -> str:
+    if part == "recent":
+        return "Much played of late"
     count = model.popularity.listeners(song)
     return f"Played by {count} listener{'s' * (count != 1)}"
 

@@ -78,7 +78,7 @@ def _neighbours(model: RecommenderModel, song: int) -> Iterator[tuple[int, float
     for other in order.tolist():
         parts = (float(lyrics[other]), float(metadata[other]))
         yield other, float(blend[other]), content_reasons(model, song, other, *parts)
-    listeners = _without(model.collaborative.neighbours(song), song)
+    listeners = _without(model.listening_neighbours(song), song)
     listeners[order] = np.nan
     listeners = np.where(listeners > 0, listeners, np.nan).astype(np.float32)
     lowest = float(blend[order[-1]]) if len(order) else 1.0

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from data.types import FloatArray, IntArray, Mood
 from recommender.query import MoodTarget, ReasonKind
+
+if TYPE_CHECKING:
+    from recommender.model import RecommenderModel
 
 Arrays = Mapping[str, NDArray[np.generic]]
 
@@ -54,6 +57,9 @@ class Context:
 class Scorer(Protocol):
     """Gives every song of the catalogue a score for one context."""
 
+    #: Key of its scores and of its weight in the hybrid.
+    name: str
+    #: What a reason that comes from it is called.
     kind: ReasonKind
 
     @property
@@ -63,6 +69,10 @@ class Scorer(Protocol):
 
     def __call__(self, context: Context) -> FloatArray:
         """Return float32 (songs,), NaN for songs (or contexts) it cannot score."""
+        ...
+
+    def score_many(self, contexts: Sequence[Context]) -> FloatArray:
+        """Return float32 (contexts, songs): what single calls give, row by row."""
         ...
 
     def influences(self, context: Context, song: int) -> FloatArray | None:
@@ -81,12 +91,12 @@ class ItemList:
     Attributes:
         songs: int64 (c,) positions in the catalogue, no position twice.
         scores: float32 (c,).
-        evidence: per reason kind, float32 (c,) what that part added to the score.
+        evidence: per part, float32 (c,) what it added to the score.
     """
 
     songs: IntArray
     scores: FloatArray
-    evidence: Mapping[ReasonKind, FloatArray]
+    evidence: Mapping[str, FloatArray]
 
     def __len__(self) -> int:
         return len(self.songs)
@@ -104,7 +114,7 @@ class CandidateRanker(Protocol):
     """Scores candidates by all the evidence there is; the hybrid is one, a network another."""
 
     def __call__(
-        self, context: Context, songs: IntArray, parts: Mapping[ReasonKind, FloatArray]
+        self, context: Context, songs: IntArray, parts: Mapping[str, FloatArray]
     ) -> ItemList:
         """Return the candidates with scores and evidence, in the order given.
 
@@ -113,6 +123,15 @@ class CandidateRanker(Protocol):
             songs: int64 (c,) candidate positions.
             parts: per scorer, float32 (c,) raw scores, NaN where it cannot score.
         """
+        ...
+
+
+@runtime_checkable
+class FollowsModel(Protocol):
+    """A ranker that holds something of every song, and so has to follow its model."""
+
+    def over(self, model: RecommenderModel) -> CandidateRanker:
+        """Return the same ranker over the songs of another model."""
         ...
 
 

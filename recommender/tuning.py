@@ -1,167 +1,221 @@
-"""Tuning: the settings of every part, of the blend and of the reranking, on held-out songs."""
+"""Tuning: the settings of every part, of the blend and of the reranking, on held-out songs.
+
+Every part gets the same number of settings, drawn from its grid, the configured one first. The
+best of each take part in the blend, whose weights are learned; see
+:mod:`recommender.scoring.learning`.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from itertools import product
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
-from scipy.sparse import csr_matrix
 
+from data.config import FrozenConfig
 from data.interactions import Interactions
 from data.types import FloatArray
-from recommender.candidates.collaborative import CollaborativeScorer
 from recommender.candidates.content import ContentScorer
+from recommender.candidates.listening import Listening, ListeningScorer
+from recommender.candidates.popularity import RecentScorer
 from recommender.catalogue import Catalogue
-from recommender.config import (
-    BlendConfig,
-    CollaborativeConfig,
-    ContentConfig,
-    PipelineConfig,
-    RecommenderConfig,
-    RerankingConfig,
-)
+from recommender.config import PipelineConfig, RecommenderConfig, RerankingConfig
 from recommender.dataset import TrainingData
-from recommender.fitting import fit_model, reduce_lyrics
+from recommender.fitting import fit_model, listening_of, reduce_lyrics
 from recommender.metrics import ndcg_at_k
 from recommender.model import RecommenderModel
+from recommender.mood_tuning import tune_strength
 from recommender.pipeline import RecommendationPipeline
-from recommender.query import ReasonKind
-from recommender.ranking import Ranker, TestCase, cases, part_ranker, run_cases
+from recommender.ranking import TestCase, cases, mean_ndcg, part_lists
 from recommender.reranking.diversity import rerank
-from recommender.scoring.hybrid import HybridScorer, standardise
+from recommender.scoring.hybrid import HybridScorer
+from recommender.scoring.learning import BlendCase, choose_blend
+from recommender.splits import Source, Split
+from recommender.stages import Scorer
 
 Report = Callable[[str], None]
-#: Tuning looks at no more validation users than this; more changes no decision, only the time.
-MAX_TUNING_USERS = 400
-#: Standard scores tried for songs that a part cannot score.
-MISSING = (-1.0, -0.5, 0.0)
+#: Histories are also cut to these lengths, so that the blend learns what to trust for newcomers.
+SHORT = (1, 3, 5, 10)
 #: Reranking tried, from mild to strong. More than five songs of one artist in twenty are never
 #: right for a listener, whatever a metric says.
 DIVERSITIES = (0.0, 0.05, 0.1, 0.2, 0.3)
 ARTIST_CAPS = (2, 3, 5)
-PARTS: tuple[ReasonKind, ...] = ("collaborative", "content", "popular")
+
+Setting = TypeVar("Setting", bound=FrozenConfig)
+
+
+@dataclass(frozen=True)
+class Tuned:
+    """What tuning found.
+
+    Attributes:
+        config: the best settings of everything; all listening scorers that were compared.
+        log: every setting tried with its nDCG, and how blend and reranking were chosen.
+    """
+
+    config: PipelineConfig
+    log: dict[str, Any]
+
+    def served(self) -> PipelineConfig:
+        """Return the settings without the listening scorers that the blend gives no weight."""
+        kept = tuple(n for n in self.config.listening if n in self.config.blend.weights)
+        return self.config.model_copy(update={"listening": kept})
 
 
 def tuning_cases(
-    known: Interactions, hidden: Interactions, catalogue: Catalogue, seed: int
+    known: Interactions, hidden: Interactions, catalogue: Catalogue, most: int, seed: int
 ) -> list[TestCase]:
-    """Pair known and hidden songs of a seeded choice of users, for tuning."""
+    """Pair known and hidden songs of a seeded choice of at most ``most`` users."""
     found = cases(known, hidden, catalogue)
-    chosen = np.random.default_rng((seed, 3)).permutation(len(found))[:MAX_TUNING_USERS]
+    chosen = np.random.default_rng((seed, 3)).permutation(len(found))[:most]
     return [found[i] for i in sorted(chosen)]
+
+
+def settings(first: Setting, trials: int, seed: int) -> list[Setting]:
+    """Return ``first`` and ``trials - 1`` others, drawn without return from its grid."""
+    grid: dict[str, tuple[object, ...]] = getattr(first, "grid", {})
+    every = list(product(*grid.values())) if grid else []
+    order = np.random.default_rng((seed, 4)).permutation(len(every))
+    drawn = (
+        type(first).model_validate({**first.model_dump(), **dict(zip(grid, every[i], strict=True))})
+        for i in order.tolist()
+    )
+    others = [one for _, one in zip(range(trials), drawn, strict=False) if one != first]
+    return [first, *others[: trials - 1]]
 
 
 def tune(
     config: RecommenderConfig,
     data: TrainingData,
     catalogue: Catalogue,
-    train: csr_matrix,
+    listening: Listening,
     tests: Sequence[TestCase],
     report: Report,
-) -> tuple[PipelineConfig, dict[str, Any]]:
-    """Choose the settings of every part, then the blend, by nDCG on ``tests``."""
+) -> Tuned:
+    """Choose the settings of every part, then blend and reranking, by nDCG on ``tests``."""
     start, k = config.pipeline, config.cutoff
     if not tests:
         report("too few events to tune on: the configured settings are kept")
-        return start, {"users": 0}
-    rng = np.random.default_rng((config.seed, 1))
-
-    def ndcg(ranker: Ranker) -> float:
-        return float(np.nanmean(run_cases(ranker, list(tests), k).ndcg))
-
-    als_log: list[tuple[float, CollaborativeConfig]] = []
-    for als in _als_settings(start.collaborative, config.trials, rng):
-        scorer = CollaborativeScorer.fit(als, train, config.seed)
-        als_log.append((ndcg(part_ranker(scorer, k)), als))
-        report(f"collaborative {als_log[-1][0]:.4f} {als.model_dump()}")
-    content_log: list[tuple[float, ContentConfig]] = []
-    lyrics, _ = reduce_lyrics(data.lyrics, start.content.lyrics_size)
-    for content in _content_settings(start.content, config.trials, rng):
-        fitted = ContentScorer.fit(content, data.songs, lyrics)
-        content_log.append((ndcg(part_ranker(fitted, k)), content))
-        report(f"content {content_log[-1][0]:.4f} {content.model_dump()}")
-    parts = start.model_copy(
-        update={
-            "collaborative": max(als_log, key=lambda e: e[0])[1],
-            "content": max(content_log, key=lambda e: e[0])[1],
-        }
+        return Tuned(start, {"users": 0})
+    log: dict[str, Any] = {"users": len(tests), "trials": config.trials, "parts": {}}
+    chosen: dict[str, FrozenConfig] = {}
+    fitted: dict[str, ListeningScorer] = {}
+    for name, tried in _parts(config, data, listening):
+        scored = [
+            (setting, part, mean_ndcg(part_lists(part, k), tests, len(catalogue), k))
+            for setting, part in tried
+        ]
+        setting, part, best = max(scored, key=lambda one: one[2])
+        log["parts"][name] = [{"ndcg": round(n, 6), **s.model_dump()} for s, _, n in scored]
+        chosen[name] = setting
+        if isinstance(part, ListeningScorer):
+            fitted[name] = part
+        report(f"{name} {best:.4f} {setting.model_dump()}")
+    parts = start.model_copy(update=chosen)
+    model, _ = fit_model(parts, data, catalogue, listening, config.seed, fitted)
+    blend, log["blend"] = choose_blend(
+        blend_cases(model, with_short(tests, config.seed)), parts.blend, k, config.seed
     )
-    model, _ = fit_model(parts, data, catalogue, train, config.seed)
-    blend_score, blend = tune_blend(model, tests, k)
-    report(f"blend {blend_score:.4f} {blend.model_dump()}")
-    log: dict[str, Any] = {
-        "users": len(tests),
-        "collaborative": [{"ndcg": s, **c.model_dump()} for s, c in als_log],
-        "content": [{"ndcg": s, **c.model_dump()} for s, c in content_log],
-        "blend": {"ndcg": blend_score, **blend.model_dump()},
-    }
-    blended = replace(model, config=parts.model_copy(update={"blend": blend}))
+    report(f"blend {log['blend']} {blend.weights}")
+    parts = parts.model_copy(update={"blend": blend})
+    blended = replace(model, config=parts)
+    strength, log["mood"] = tune_strength(
+        RecommendationPipeline(blended, HybridScorer.of(parts)),
+        tests,
+        k,
+        config.mood_budget,
+        config.seed,
+    )
+    report(f"mood strength {strength} {log['mood']}")
+    mood = parts.mood.model_copy(update={"strength": strength})
+    blended = replace(model, config=parts.model_copy(update={"mood": mood}))
     reranking, log["reranking"] = tune_reranking(blended, tests, k, config.accuracy_budget)
     report(f"reranking {log['reranking']}")
-    return blended.config.model_copy(update={"reranking": reranking}), log
+    return Tuned(blended.config.model_copy(update={"reranking": reranking}), log)
 
 
-def _als_settings(
-    first: CollaborativeConfig, trials: int, rng: np.random.Generator
-) -> list[CollaborativeConfig]:
-    grid = list(product((8, 16, 32, 64, 128), (0.01, 0.1, 1.0, 5.0, 20.0), (1.0, 3.0, 10.0, 40.0)))
-    chosen = [grid[i] for i in rng.permutation(len(grid))[: trials - 1]]
-    rest = [
-        first.model_copy(update={"embedding_size": d, "regularization": r, "alpha": a})
-        for d, r, a in chosen
-    ]
-    return [first, *rest]
+def tune_split(
+    config: RecommenderConfig,
+    source: Source,
+    split: Split,
+    seed: int,
+    report: Report = lambda line: None,
+) -> Tuned:
+    """Tune on the validation part of a split; its test part stays unseen.
 
-
-def _content_settings(
-    first: ContentConfig, trials: int, rng: np.random.Generator
-) -> list[ContentConfig]:
-    grid = list(product((0.0, 0.1, 0.2, 0.3, 0.5, 0.7), (0.5, 1.0, 2.0, 4.0)))
-    chosen = [grid[i] for i in rng.permutation(len(grid))[: trials - 1]]
-    rest = [first.model_copy(update={"lyrics_share": s, "artist_weight": w}) for s, w in chosen]
-    return [first, *rest]
-
-
-def tune_blend(
-    model: RecommenderModel, tests: Sequence[TestCase], k: int
-) -> tuple[float, BlendConfig]:
-    """Search the simplex of the three weights in steps of 0.1, corners included.
-
-    The parts of every case are scored and standardised once, then all weights are tried in one
-    matrix product. Because each corner is one part alone, the blend cannot lose to its best part on
-    the users it is tuned on.
+    Args:
+        config: what to tune.
+        source: gives songs that tell nothing of what is held out.
+        split: of all events.
+        seed: of the choice of users.
+        report: receives a line per part.
     """
-    pipeline = RecommendationPipeline(model, HybridScorer.of(model.config))
-    weights = np.array(
-        [(a, b, 10 - a - b) for a, b in product(range(11), range(11)) if a + b <= 10]
+    data = source((split.validation, split.test))
+    catalogue = Catalogue.from_songs(data.songs, data.moods)
+    tests = tuning_cases(
+        split.validation_given, split.validation, catalogue, config.tuning_users, seed
     )
-    weights = weights / 10
-    totals = np.zeros((len(MISSING), len(weights)))
+    listening = listening_of(split.train, catalogue, data.songs)
+    return tune(config, data, catalogue, listening, tests, report)
+
+
+def _parts(
+    config: RecommenderConfig, data: TrainingData, listening: Listening
+) -> Iterator[tuple[str, Iterator[tuple[FrozenConfig, Scorer]]]]:
+    """Yield every part's name, and its settings each with the scorer fitted with it."""
+    start, trials, seed = config.pipeline, config.trials, config.seed
+    for first in start.listening_configs():
+        yield (
+            first.name,
+            ((one, one.fit(listening, seed)) for one in settings(first, trials, seed)),
+        )
+    lyrics, _ = reduce_lyrics(data.lyrics, start.content.lyrics_size)
+    yield (
+        "content",
+        (
+            (one, ContentScorer.fit(one, data.songs, lyrics))
+            for one in settings(start.content, trials, seed)
+        ),
+    )
+    if listening.has_times:
+        yield (
+            "recent",
+            (
+                (one, RecentScorer.fit_recent(one, listening))
+                for one in settings(start.recent, trials, seed)
+            ),
+        )
+
+
+def with_short(tests: Sequence[TestCase], seed: int) -> list[TestCase]:
+    """Return the cases, and each once more with a short history where it has a longer one."""
+    rng = np.random.default_rng((seed, 6))
+    found = list(tests)
     for case in tests:
-        songs, parts = pipeline.raw_parts(case.context, case.context.songs)
-        relevant = np.isin(songs, list(case.relevant))
-        for row, missing in enumerate(MISSING):
-            z = np.stack([standardise(parts[kind], missing) for kind in PARTS])
-            totals[row] += _ndcg_columns(z.T @ weights.T, relevant, len(case.relevant), k)
-    best_row, best = divmod(int(totals.argmax()), len(weights))
-    collaborative, content, popular = (float(w) for w in weights[best])
-    chosen = {"collaborative": collaborative, "content": content, "popular": popular}
-    blend = model.config.blend.model_copy(update={**chosen, "missing": MISSING[best_row]})
-    return float(totals[best_row, best] / len(tests)), blend
+        shorter = [n for n in SHORT if n < len(case.context.songs)]
+        if shorter:
+            found.append(case.cut(int(rng.choice(shorter)), rng))
+    return found
 
 
-def _ndcg_columns(
-    scores: NDArray[np.float64], hit: NDArray[np.bool_], relevant: int, k: int
-) -> NDArray[np.float64]:
-    """nDCG@k of every column of (candidates, blends) scores, float64 (blends,)."""
-    order = np.argsort(-scores, axis=0, kind="stable")[:k]
-    discounts = 1 / np.log2(np.arange(2, k + 2))
-    ideal = discounts[: min(k, relevant)].sum()
-    return np.asarray(discounts[: len(order)] @ hit[order] / ideal, dtype=np.float64)
+def blend_cases(model: RecommenderModel, tests: Sequence[TestCase]) -> list[BlendCase]:
+    """Return every case's candidates with what each part of the taste makes of them."""
+    pipeline = RecommendationPipeline(model, HybridScorer.of(model.config))
+    found = []
+    for case in tests:
+        songs, parts = pipeline.raw_parts(case.context, case.excluded)
+        found.append(
+            BlendCase(
+                case.user,
+                len(case.context.songs),
+                {name: parts[name] for name, part in model.taste.items() if part.is_fitted},
+                np.isin(songs, list(case.relevant)),
+                len(case.relevant),
+            )
+        )
+    return found
 
 
 def tune_reranking(
@@ -180,7 +234,7 @@ def tune_reranking(
     ]
     ndcg, alike = np.zeros(len(grid)), np.zeros(len(grid))
     for case in tests:
-        items = pipeline.candidates(case.context, case.context.songs, k)
+        items = pipeline.candidates(case.context, case.excluded, k)
         for i, setting in enumerate(grid):
             if i % len(DIVERSITIES) == 0:  # the pool depends on the cap alone
                 rows, pool = pipeline.rerank_pool(items, setting)

@@ -23,6 +23,7 @@ from urllib.parse import quote
 import typer
 
 from api.cli.bench_lyrics import bench_lyrics
+from api.cli.bench_training import bench_training
 from api.cli.console import emit, emit_json, progress
 from data.db.repositories import UserRepository
 from data.errors import ConfigError, InvalidParameterError
@@ -38,10 +39,13 @@ class Name(StrEnum):
     service = "service"
     vision = "vision"
     lyrics = "lyrics"
+    training = "training"
 
 
 def bench(
-    name: Annotated[Name, typer.Argument(help="service | vision | lyrics")] = Name.service,
+    name: Annotated[
+        Name, typer.Argument(help="service | vision | lyrics | training")
+    ] = Name.service,
     selfie: Annotated[
         Path | None,
         typer.Option("--selfie", "--photo", help="A photo with a face: for the camera path."),
@@ -62,14 +66,16 @@ def bench(
         ),
     ] = None,
     songs: Annotated[int, typer.Option(min=1, help="lyrics: how many are sampled.")] = 300,
-    rounds: Annotated[int, typer.Option(min=1, help="lyrics: medians over these.")] = 3,
+    rounds: Annotated[int, typer.Option(min=1, help="lyrics, training: medians over these.")] = 3,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
-    """Measure the service, the expression network, or lyrics to vectors; medians over repeats."""
+    """Measure the service, the expression network, lyrics to vectors, or training."""
     if name is Name.vision:
         _bench_vision(selfie, repeats, data, usage, run, peer or [], as_json)
     elif name is Name.lyrics:
         bench_lyrics(data, songs, rounds, as_json)
+    elif name is Name.training:
+        bench_training(rounds, as_json)
     else:
         _bench_service(selfie, repeats, as_json)
 

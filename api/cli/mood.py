@@ -6,20 +6,18 @@ import sys
 from pathlib import Path
 from typing import Annotated, Any
 
-import numpy as np
 import typer
 
 from api.cli.console import emit, emit_json
-from data.datasets.tags import fold_tags
 from data.errors import AttuneError, InvalidParameterError
 from data.settings import Settings
-from data.types import EMOTIONS
+from data.types import Song
 from nlp.cleaning import clean_lyrics
 from nlp.language import detect_language
-from nlp.lines import LineMood, line_moods
-from nlp.mood import AXES, QUADRANTS, MoodModel, MoodPrediction
+from nlp.mood import AXES
 from nlp.text import open_text_encoder
 from recommender.bootstrap import mood_in_force
+from recommender.reading import MoodReading, read_mood
 
 _MOST = 1_000_000  # bytes: no lyric is longer
 
@@ -36,14 +34,11 @@ def mood(
     if not clean_lyrics(text) and not tag:
         raise InvalidParameterError("file", f"{file} has no words: give a lyric, or --tag")
     model, encoder = mood_in_force(settings), open_text_encoder(settings.encoder_folder)
-    tags = fold_tags(tag or [])
-    predicted = model.predict(encoder.encode([text]), [tags])
-    if predicted.source[0] < 0:
+    song = Song("", "", "", tags=tuple(tag or ()))
+    reading = read_mood(model, encoder, song, encoder.encode([text])[0], text, lines)
+    if reading is None:
         raise InvalidParameterError("file", f"nothing known in {file}: no words that can be read")
-    carrying = line_moods(text, encoder, model)
-    language = detect_language(text)
-    best = sorted(carrying, key=lambda one: -one.weight)[:lines]
-    values = _values(model, predicted, best)
+    language, values = detect_language(text), _values(reading)
     if as_json:
         emit_json({"encoder": encoder.name, "language": language.code, **values})
         return
@@ -53,22 +48,25 @@ def mood(
     for name in ("quadrants", "emotions"):
         shares = sorted(values[name].items(), key=lambda pair: -pair[1])
         emit(f"{name}: " + ", ".join(f"{word} {share:.0%}" for word, share in shares))
-    for one in best:
+    for one in reading.lines:
         emit(f"{one.weight:+.2f}  {one.line}")
 
 
-def _values(model: MoodModel, predicted: MoodPrediction, lines: list[LineMood]) -> dict[str, Any]:
-    emotions, quadrants = model.emotions(predicted)[0], model.quadrants(predicted)[0]
+def _values(reading: MoodReading) -> dict[str, Any]:
     return {
-        "valence": round(float(predicted.valence[0]), 4),
-        "arousal": round(float(predicted.arousal[0]), 4),
-        "emotion": predicted.emotion[0],
-        "standard_scores": dict(zip(AXES, np.round(predicted.raw[0], 4).tolist(), strict=True)),
-        "deviation": dict(zip(AXES, np.round(predicted.deviation[0], 4).tolist(), strict=True)),
-        "emotions": dict(zip(EMOTIONS, np.round(emotions, 4).tolist(), strict=True)),
-        "quadrants": dict(zip(QUADRANTS, np.round(quadrants, 4).tolist(), strict=True)),
-        "lines": [{"line": one.line, "weight": round(one.weight, 4)} for one in lines],
+        "valence": round(reading.valence, 4),
+        "arousal": round(reading.arousal, 4),
+        "emotion": reading.emotion,
+        "standard_scores": _by_axis(reading.standard_scores),
+        "deviation": _by_axis(reading.deviation),
+        "emotions": dict(reading.emotions),
+        "quadrants": dict(reading.quadrants),
+        "lines": [{"line": one.line, "weight": round(one.weight, 4)} for one in reading.lines],
     }
+
+
+def _by_axis(values: tuple[float, float]) -> dict[str, float]:
+    return {axis: round(value, 4) for axis, value in zip(AXES, values, strict=True)}
 
 
 def _read(file: str) -> str:

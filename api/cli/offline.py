@@ -31,7 +31,9 @@ class Subject(StrEnum):
     reduction = "reduction"
     features = "features"
     recommender = "recommender"
-    interactions = "interactions"
+    emotion = "emotion"
+    moments = "moments"
+    journeys = "journeys"
 
 
 ConfigOption = Annotated[Path, typer.Option(help="TOML file; configs/ has one for each.")]
@@ -92,6 +94,12 @@ def train(
     only: Annotated[
         list[str] | None, typer.Option(help="with --matrix: names of the rows to run.")
     ] = None,
+    update: Annotated[
+        bool,
+        typer.Option(
+            "--update", help="recommender: settings and factors of the bundle in force, no tuning."
+        ),
+    ] = False,
     weights: Annotated[
         list[str] | None,
         typer.Option(help="vision: NETWORK=FILE in place of downloaded ImageNet weights."),
@@ -108,13 +116,18 @@ def train(
         run_matrix(matrix, _needed(data), folder, only=only or (), weights=files, report=progress)
         emit(str(folder / "experiments.md"))
         return
+    if update:
+        _check_update(kind, config, mood)
+        from recommender.bootstrap import update_from_database
+
+        emit(str(update_from_database(settings, _run_folder(settings, kind, out), progress)))
+        return
     if config is None:
         raise InvalidParameterError("config", "--config FILE is needed; vision takes --matrix too")
     if only:
         raise InvalidParameterError("only", "--only chooses rows of a --matrix")
     _check_options(kind, out, resume, mood)
-    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
-    folder = out or settings.home / "runs" / f"{kind.value}-{stamp}"
+    folder = _run_folder(settings, kind, out)
     if kind is Kind.recommender:
         from recommender.bootstrap import train_from_database
         from recommender.config import RecommenderConfig
@@ -133,6 +146,33 @@ def train(
         chosen = TrainingConfig.from_toml(config).with_weights(files)
         run_experiment(chosen, _needed(data), folder, resume=resume, report=progress)
     emit(str(folder))
+
+
+def _run_folder(settings: Settings, kind: Kind, out: Path | None) -> Path:
+    stamp = f"{datetime.now(UTC):%Y%m%dT%H%M%S}"
+    return out or settings.home / "runs" / f"{kind.value}-{stamp}"
+
+
+def _check_update(kind: Kind, config: Path | None, mood: Path | None) -> None:
+    if kind is not Kind.recommender:
+        raise InvalidParameterError("update", "--update is for the recommender")
+    if config is not None or mood is not None:
+        raise InvalidParameterError(
+            "update", "--update takes its settings from the bundle in force: no --config, no --mood"
+        )
+
+
+def tune(
+    config: ConfigOption,
+    out: Annotated[Path, typer.Option(help="Folder of tuned.toml and tuning.json.")],
+    data: DataOption = None,
+) -> None:
+    """Tune every part of the recommender alike on the validation part; nothing is trained."""
+    from recommender.bootstrap import tune_recommender
+    from recommender.config import RecommenderConfig
+
+    run = RecommenderConfig.from_toml(config)
+    emit(str(tune_recommender(Settings(), run, data, out, progress)))
 
 
 def _weights_files(pairs: list[str]) -> dict[str, Path]:
@@ -183,14 +223,25 @@ def evaluate(
     """Evaluate offline: report.md, metrics.json and plots."""
     settings = Settings()
     if subject is Subject.recommender:
-        from recommender.bootstrap import evaluate_from_database
+        from recommender.bootstrap import evaluate_recommending
         from recommender.config import RecommenderConfig
 
-        evaluate_from_database(settings, RecommenderConfig.from_toml(config), out, progress)
-    elif subject is Subject.interactions:
-        from recommender.linear.study import StudyConfig, run_study
+        run = RecommenderConfig.from_toml(config)
+        evaluate_recommending(settings, run, data, out, progress)
+    elif subject is Subject.emotion:
+        from recommender.emotion.config import EmotionStudyConfig
+        from recommender.emotion.study import run_emotion_study
 
-        run_study(StudyConfig.from_toml(config), _needed(data), out, progress)
+        run_emotion_study(EmotionStudyConfig.from_toml(config), _needed(data), out, progress)
+    elif subject is Subject.moments:
+        from recommender.moment_study.config import MomentStudyConfig
+        from recommender.moment_study.study import run_moment_study
+
+        run_moment_study(MomentStudyConfig.from_toml(config), data, out, progress)
+    elif subject is Subject.journeys:
+        from recommender.journeys.study import JourneyStudyConfig, run_journey_study
+
+        run_journey_study(JourneyStudyConfig.from_toml(config), out, data, progress)
     elif subject is Subject.mood:
         from nlp.config import MoodEvaluationConfig
         from nlp.evaluation import run_evaluation
@@ -233,5 +284,5 @@ def _needed(data: Path | None) -> Path:
 
 def register(app: typer.Typer) -> None:
     """Add these verbs to the command."""
-    for verb in (embed, train, publish, evaluate):
+    for verb in (embed, tune, train, publish, evaluate):
         app.command()(verb)

@@ -14,8 +14,10 @@ from data.db.repositories import UserRepository
 from data.db.session import Database
 from data.errors import InvalidParameterError
 from data.settings import Settings
+from data.types import Strategy
 from recommender.batch import generate_playlists
 from recommender.bootstrap import build_database, build_engine
+from recommender.journeys.query import DEFAULT_LENGTH, JourneyQuery, journey_query
 from recommender.mood import parse_mood
 from recommender.query import Query
 
@@ -24,24 +26,34 @@ def playlists(
     out: Annotated[Path, typer.Option(help="FILE.parquet, or a folder of parts.")],
     users: Annotated[str, typer.Option(help="'all', or a file with one user id a line.")] = "all",
     mood: Annotated[str | None, typer.Option(help="A mood word, or valence,arousal.")] = None,
+    start: Annotated[
+        str | None, typer.Option("--from", help="A journey: where it begins; default neutral.")
+    ] = None,
+    end: Annotated[
+        str | None,
+        typer.Option("--to", help="A journey: where it ends; default where --strategy aims."),
+    ] = None,
     strategy: Annotated[str, typer.Option(help="What to do with the mood.")] = "match",
-    length: Annotated[int, typer.Option(min=1, max=100)] = 20,
+    length: Annotated[
+        int | None, typer.Option(min=1, max=100, help="Songs in a list; default 20.")
+    ] = None,
+    minutes: Annotated[
+        float | None,
+        typer.Option(min=5, max=300, help="A journey: fill so many minutes, in place of --length."),
+    ] = None,
     engine: Annotated[str, typer.Option(help="Where to run: local.")] = "local",
 ) -> None:
-    """Write one list per user through the same pipeline as a request; resumable."""
+    """Write one list per user through the same pipeline as a request; resumable.
+
+    With --from or --to every list is a journey through the mood plane.
+    """
     if engine != "local":
         raise InvalidParameterError("engine", f"engine {engine!r} is not one of: local")
+    template = _template(mood, start, end, parse_strategy(strategy), length, minutes)
     settings = Settings()
     loaded = build_engine(settings)
     database = build_database(settings)
     database.check_schema()
-    template = Query(
-        "",
-        n=length,
-        strategy=parse_strategy(strategy),
-        stated=parse_mood(mood) if mood else None,
-        explain=False,
-    )
     started = perf_counter()
     result = generate_playlists(
         loaded, database, _users(users, database), template, out, report=progress
@@ -51,6 +63,29 @@ def playlists(
     emit(
         f"{result.rows} rows for {result.users} users in {seconds:.1f} s"
         f" ({result.users / seconds:.0f} users/s), {result.resumed_parts} parts kept: {result.path}"
+    )
+
+
+def _template(
+    mood: str | None,
+    start: str | None,
+    end: str | None,
+    strategy: Strategy,
+    length: int | None,
+    minutes: float | None,
+) -> Query | JourneyQuery:
+    """Tell a journey from a list for one mood."""
+    if start is None and end is None:
+        if minutes is not None:
+            raise InvalidParameterError("minutes", "--minutes needs a journey: --from or --to")
+        stated = parse_mood(mood) if mood else None
+        return Query(
+            "", n=length or DEFAULT_LENGTH, strategy=strategy, stated=stated, explain=False
+        )
+    if mood is not None:
+        raise InvalidParameterError("mood", "give --mood, or --from and --to, not both")
+    return journey_query(
+        "", start, end, strategy=strategy, length=length, minutes=minutes, explain=False
     )
 
 

@@ -88,6 +88,7 @@ def _query(params: RecommendParams, stated: Mood | None, scores: EmotionScores |
         stated=stated,
         text=params.query,
         exclude_heard=params.exclude_heard,
+        exclude=tuple(params.exclude),
         explain=params.explain,
     )
 

@@ -12,7 +12,6 @@ Audio and Lyrics with Deep Neural Nets*, ISMIR 2018), published as
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,6 +19,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from numpy.typing import NDArray
 
+from data.datasets.tables import named_column, read_table
 from data.errors import DatasetFormatError, DatasetNotFoundError
 from data.text import song_key
 
@@ -78,7 +78,7 @@ def read_lyrics(path: Path) -> LyricTable:
         DatasetNotFoundError: if there is no file at ``path``.
         DatasetFormatError: if it is not such a table.
     """
-    frame = _read_table(path)
+    frame = read_table(path)
     text = named_column(frame, _LYRICS, path)
     keep = frame[text].map(lambda value: isinstance(value, str) and bool(value.strip()))
     if "bow_only" in frame:
@@ -104,7 +104,7 @@ def read_mood_labels(path: Path) -> MoodLabels:
     """
     import pandas as pd
 
-    frame = pd.concat([_read_table(file) for file in _label_files(path)], ignore_index=True)
+    frame = pd.concat([read_table(file) for file in _label_files(path)], ignore_index=True)
     for name in ("valence", "arousal"):
         frame[name] = pd.to_numeric(frame[named_column(frame, (name,), path)], errors="coerce")
     frame = frame[np.isfinite(frame[["valence", "arousal"]]).all(axis=1)]
@@ -165,35 +165,6 @@ def _label_files(path: Path) -> list[Path]:
     return found
 
 
-def _read_table(path: Path) -> pd.DataFrame:
-    import pandas as pd
-    import pyarrow as pa
-
-    if not path.is_file():
-        raise DatasetNotFoundError(f"no table at {path}: give a .csv or .parquet file")
-    try:
-        if path.suffix == ".parquet":
-            return pd.read_parquet(path)
-        return pd.read_csv(path, encoding="utf-8", low_memory=False)
-    except (pa.ArrowInvalid, pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeError) as exc:
-        raise DatasetFormatError(f"{path} is not a readable table: {exc}") from exc
-
-
-def named_column(frame: pd.DataFrame, names: Iterable[str], path: Path) -> str:
-    """Return the column that is called one of ``names``, in any case.
-
-    Raises:
-        DatasetFormatError: if there is none.
-    """
-    by_lower: Mapping[str, str] = {str(c).strip().lower(): str(c) for c in frame.columns}
-    for name in names:
-        if name in by_lower:
-            return by_lower[name]
-    raise DatasetFormatError(
-        f"{path} needs a column {' or '.join(names)}; it has {sorted(by_lower)}"
-    )
-
-
 def keyed_table(path: Path) -> pd.DataFrame:
     """Read a table of songs and add ``_key``, the normalised ``artist|title``.
 
@@ -201,7 +172,7 @@ def keyed_table(path: Path) -> pd.DataFrame:
         DatasetNotFoundError: if there is no file at ``path``.
         DatasetFormatError: if it cannot be read, or has no artist or title.
     """
-    return _add_keys(_read_table(path), path)
+    return _add_keys(read_table(path), path)
 
 
 def _add_keys(frame: pd.DataFrame, path: Path) -> pd.DataFrame:

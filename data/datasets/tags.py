@@ -12,7 +12,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
-from data.datasets.lyrics import keyed_table, named_column
+from data.datasets.lyrics import keyed_table
+from data.datasets.tables import named_column
 from data.text import fold
 
 _SEPARATORS = re.compile(r"[|;,]")

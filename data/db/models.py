@@ -30,9 +30,9 @@ class SongRow(Base):
     """A song of the catalogue.
 
     ``key`` is :func:`data.text.song_key`, by which listens without an id find their song;
-    ``search`` is the folded artist, title and album. ``mood_source`` is ``stated`` or
-    ``predicted``: a stated valence and arousal are never overwritten by a model. ``updated_at`` is
-    when the row or its lyrics were last written by a caller; a predicted mood does not move it.
+    ``search`` is the folded artist, title and album. ``mood_source`` is ``stated``
+    where a valence and an arousal came with the song; moods that a model predicts are not stored.
+    ``updated_at`` is when the row or its lyrics were last written by a caller.
     """
 
     __tablename__ = "songs"
@@ -131,16 +131,24 @@ class EmotionLog(Base):
 
 
 class Playlist(Base):
-    """A saved journey between two moods; ``song_ids`` are external ids, in order."""
+    """A saved journey between two moods; ``song_ids`` are external ids, in order.
+
+    ``idempotency_key`` is the one it was asked for under, of the body only its SHA-256 is kept.
+    """
 
     __tablename__ = "playlists"
-    __table_args__ = (Index(None, "user_id"),)
+    __table_args__ = (
+        Index(None, "user_id"),
+        Index(None, "user_id", "idempotency_key", unique=True),
+    )
 
     id: Mapped[str] = mapped_column(String(32), primary_key=True)
     user_id: Mapped[int] = mapped_column(ForeignKey("users.id", ondelete="CASCADE"))
     name: Mapped[str] = mapped_column(Text)
     song_ids: Mapped[list[str]] = mapped_column(JSON)
     details: Mapped[dict[str, Any]] = mapped_column(JSON)
+    idempotency_key: Mapped[str | None] = mapped_column(String(128))
+    sha256: Mapped[str | None] = mapped_column(String(64))
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 

@@ -24,6 +24,7 @@ class ContentScorer:
     """
 
     kind: ReasonKind = "content"
+    name = "content"
 
     def __init__(
         self, config: ContentConfig, lyrics: FloatArray, metadata: csr_matrix, space: TermSpace
@@ -78,6 +79,10 @@ class ContentScorer:
         score = share * by_lyrics + (1 - share) * by_metadata
         return np.where(self._known, score, np.nan).astype(np.float32)
 
+    def score_many(self, contexts: Sequence[Context]) -> FloatArray:
+        """Return float32 (contexts, songs)."""
+        return np.stack([self(context) for context in contexts])
+
     def influences(self, context: Context, song: int) -> FloatArray | None:
         """Return each history song's part in the score of ``song``, float32 (h,)."""
         weights = np.zeros(len(context.songs), dtype=np.float32)
@@ -88,6 +93,14 @@ class ContentScorer:
         by_metadata = self._metadata[context.songs] @ row
         total = weights * (share * by_lyrics + (1 - share) * by_metadata)
         return np.asarray(total, dtype=np.float32)
+
+    def terms_of_songs(self) -> csr_matrix:
+        """Return float32 (songs, terms) unit rows, empty where a song has no term."""
+        return self._metadata
+
+    def lyric_vectors(self) -> FloatArray:
+        """Return float32 (songs, k) unit rows, zero where a song has no lyrics."""
+        return self._lyrics
 
     @property
     def lyrics_size(self) -> int:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -13,10 +15,29 @@ from recommender.stages import Arrays, Context
 _DIAGONAL = float(2 * np.sqrt(2))
 
 
+def target_distances(moods: FloatArray, context: Context) -> FloatArray:
+    """Return float32 (songs,) distances to the mood aimed at; NaN unknown, or if none counts.
+
+    Args:
+        moods: float32 (songs, 2), NaN where unknown.
+        context: with its target.
+    """
+    if context.target is None or context.target.pull <= 0:
+        return np.full(len(moods), np.nan, dtype=np.float32)
+    aim = context.target.target
+    offset = moods - np.array([aim.valence, aim.arousal], dtype=np.float32)
+    return np.asarray(np.linalg.norm(offset, axis=1), dtype=np.float32)
+
+
 class MoodScorer:
-    """Scores a song by its distance to the target: 1 at the target, 0 at the far corner."""
+    """Scores a song by its distance to the target: 1 at the target, 0 at the far corner.
+
+    The score falls with the root of the distance: near the target a step counts more than far away,
+    where a song is wrong either way. That brings lists nearer for the same loss of taste.
+    """
 
     kind: ReasonKind = "mood"
+    name = "mood"
 
     def __init__(self, moods: FloatArray) -> None:
         self._moods = moods
@@ -28,11 +49,12 @@ class MoodScorer:
 
     def __call__(self, context: Context) -> FloatArray:
         """Return float32 (songs,) in [0, 1]; NaN for songs without a mood, or if none counts."""
-        if context.target is None or context.target.confidence <= 0:
-            return np.full(len(self._moods), np.nan, dtype=np.float32)
-        aim = context.target.target
-        offset = self._moods - np.array([aim.valence, aim.arousal], dtype=np.float32)
-        return np.asarray(1 - np.linalg.norm(offset, axis=1) / _DIAGONAL, dtype=np.float32)
+        distance = target_distances(self._moods, context)
+        return np.asarray(1 - np.sqrt(distance / _DIAGONAL), dtype=np.float32)
+
+    def score_many(self, contexts: Sequence[Context]) -> FloatArray:
+        """Return float32 (contexts, songs)."""
+        return np.stack([self(context) for context in contexts])
 
     def influences(self, context: Context, song: int) -> FloatArray | None:  # noqa: ARG002
         """No song of a history speaks for a mood."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -20,6 +22,7 @@ class TextScorer:
     """
 
     kind: ReasonKind = "text"
+    name = "text"
 
     def __init__(self, config: TextConfig, content: ContentScorer, artist_codes: IntArray) -> None:
         self.config = config
@@ -72,6 +75,10 @@ class TextScorer:
         if self._artist_codes[song] in text.artists:
             adds["artist"] = artist
         return share * cosine, {t: (1 - share) * w / total for t, w in adds.items()}
+
+    def score_many(self, contexts: Sequence[Context]) -> FloatArray:
+        """Return float32 (contexts, songs)."""
+        return np.stack([self(context) for context in contexts])
 
     def influences(self, context: Context, song: int) -> FloatArray | None:  # noqa: ARG002
         """No song of a history speaks for a text."""

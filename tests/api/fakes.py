@@ -15,6 +15,12 @@ from data.types import EmotionScores, FaceBox, FloatArray, Song, UserHistory
 from nlp.lines import LineMood
 from recommender.config import MoodConfig
 from recommender.errors import UnknownSongError
+from recommender.journeys.query import (
+    Durations,
+    JourneyQuery,
+    PlaylistAnswer,
+    PlaylistSong,
+)
 from recommender.mood import mood_target
 from recommender.query import Query, RankedSong, Reason, Recommendation
 from recommender.reading import MoodReading
@@ -71,6 +77,7 @@ class FakeEngine:
     version: str | None = "20990102T030405000000-0a1b2c3d"
     catalogue: str = "own"
     queries: list[Query] = field(default_factory=list)
+    journeys: list[JourneyQuery] = field(default_factory=list)
     error: Exception | None = None
     use_popular: bool = False
     #: Songs whose lyrics' vector was handed over.
@@ -98,6 +105,25 @@ class FakeEngine:
             self.version,
         )
 
+    def playlist(
+        self,
+        query: JourneyQuery,
+        history: UserHistory,
+        popular: Popular | None = None,
+        durations: Durations | None = None,
+    ) -> PlaylistAnswer:
+        """The same songs, the first at the start of the way, the others at its end."""
+        self.journeys.append(query)
+        if self.error is not None:
+            raise self.error
+        left = [song for song in self.songs if song not in history.song_ids][: query.length]
+        reason = Reason("mood", 1.0, "On the way, at bright & calm")
+        songs = tuple(
+            PlaylistSong(rank, song, 1 / rank, (reason,), query.start if rank == 1 else query.end)
+            for rank, song in enumerate(left, 1)
+        )
+        return PlaylistAnswer(query, songs, None if history.known else "cold_user", self.version)
+
     @property
     def song_ids(self) -> Collection[str]:
         return self.songs
@@ -114,9 +140,12 @@ class FakeEngine:
     ) -> MoodReading | None:
         if not lyrics:
             return None
-        carrying = tuple(LineMood(line, 0.1, 0.2, 1.5) for line in lyrics.split("\n"))[:lines]
+        weights = [-0.5 if "against" in line else 1.5 for line in lyrics.split("\n")]
+        rows = zip(lyrics.split("\n"), weights, strict=True)
+        carrying = tuple(LineMood(line, 0.1, 0.2, weight) for line, weight in rows)[:lines]
+        sure = {"happy": 1.0}
         return MoodReading(
-            0.1, 0.2, "happy", (0.9, 0.8), {"happy": 1.0}, {"happy": 1.0}, "lyrics", carrying
+            0.1, 0.2, "happy", (0.3, 0.4), (0.9, 0.8), sure, sure, "lyrics", carrying
         )
 
     def with_songs(self, songs: Sequence[Song], vectors: FloatArray, /) -> FakeEngine:

@@ -106,6 +106,7 @@ def test_the_description_tells_pictures_keys_and_problems(client: TestClient) ->
     assert set(schema["paths"]) == {
         "/recommend", "/emotion", "/feedback", "/songs", "/songs/{song_id}",
         "/songs/{song_id}/similar", "/songs/{song_id}/mood",
+        "/playlists", "/playlists/{playlist_id}",
         "/health/live", "/health/ready", "/privacy", "/demo/listeners",
     }  # fmt: skip
     for method in ("get", "post"):
@@ -120,7 +121,7 @@ def test_the_description_tells_pictures_keys_and_problems(client: TestClient) ->
         names = {p["name"] for p in operation["parameters"]}
         assert names == {
             "user", "n", "offset", "strategy", "mood", "consent", "exclude_heard", "face",
-            "explain", "query",
+            "explain", "query", "exclude",
         }  # fmt: skip
     operations = [o["operationId"] for p in schema["paths"].values() for o in p.values()]
     assert len(set(operations)) == len(operations)

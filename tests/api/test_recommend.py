@@ -165,6 +165,9 @@ def test_parameters_reach_the_engine(client: TestClient, engine: FakeEngine) -> 
     }  # fmt: skip
     assert client.get("/recommend", params=params).status_code == 200
     query = engine.queries[0]
+    assert query.exclude == ()
+    client.get("/recommend", params={"user": "u", "exclude": ["a", "b|c"]})
+    assert engine.queries[1].exclude == ("a", "b|c")
     assert (query.user_id, query.n, query.offset, query.strategy) == ("u", 7, 3, "lift")
     assert (query.exclude_heard, query.explain) == (False, False)
 

@@ -177,6 +177,14 @@ def test_what_words_say_and_the_lines_that_carry_it(client: TestClient, database
     assert (answer["emotion"], answer["source"]) == ("happy", "lyrics")
 
 
+def test_lines_against_the_mood_are_not_told(client: TestClient, database: Database) -> None:
+    with database.session() as session:
+        song = SongInput("sung", "Sung", "Ada", lyrics="one line here\nall against it")
+        SongRepository(session).upsert_many([song])
+    answer = client.get("/songs/sung/mood", params={"lines": 2}).json()
+    assert [one["line"] for one in answer["lines"]] == ["one line here"]
+
+
 def test_a_song_that_says_nothing_of_its_mood(client: TestClient) -> None:
     answer = client.get("/songs/s1/mood").json()
     assert answer["lines"] == []

@@ -117,26 +117,6 @@ def test_search_ignores_accents_and_pages(database: Database) -> None:
         assert songs.search(after="9" * 30)[0] == []
 
 
-def test_predicted_moods_yield_to_stated_ones(database: Database) -> None:
-    with database.session() as session:
-        songs = SongRepository(session)
-        songs.upsert_many([song("said", valence=0.9, arousal=0.8), song("guessed")])
-        mood = (np.float32(-0.5), np.float32(0.25), "sad")
-        assert songs.update_moods({"said": mood, "guessed": mood, "unknown": mood}) == 2  # type: ignore[dict-item]
-        found = songs.get_many(["said", "guessed"])
-        assert (found["said"].valence, found["said"].mood_emotion) == (0.9, "sad")
-        assert (found["guessed"].valence, found["guessed"].arousal) == (-0.5, 0.25)
-        songs.update_moods({"guessed": (float("nan"), float("nan"), None)})
-        cleared = songs.get("guessed")
-        assert cleared is not None
-        assert math.isnan(cleared.valence)
-        songs.upsert_many([song("guessed", valence=0.5, arousal=0.5)])
-        songs.update_moods({"guessed": (-1.0, -1.0, None)})
-        stated = songs.get("guessed")
-        assert stated is not None
-        assert stated.valence == 0.5
-
-
 def test_popular_counts_listeners_not_plays(database: Database) -> None:
     stock(database, "a", "b", "c", "d")
     with database.session() as session:
@@ -330,6 +310,21 @@ def test_playlists_come_back_in_order(database: Database) -> None:
             "u", ("b", "a"), {"to": [0.5, -0.5]},
         )  # fmt: skip
         assert playlists.get("nothing") is None
+
+
+def test_a_key_makes_one_playlist_of_a_user(database: Database) -> None:
+    with database.session() as session:
+        playlists = PlaylistRepository(session)
+        first = playlists.save("u", ["a"], name="one", idempotency_key="k", sha256="00")
+        again = playlists.save("u", ["b"], name="two", idempotency_key="k", sha256="11")
+        other = playlists.save("v", ["c"], name="three", idempotency_key="k", sha256="22")
+        unkeyed = {playlists.save("u", ["d"], name="four") for _ in range(2)}
+        assert first == again
+        assert len({first, other, *unkeyed}) == 4
+        made = playlists.made("u", "k")
+        assert made is not None
+        assert (made.id, made.name, made.song_ids, made.sha256) == (first, "one", ("a",), "00")
+        assert playlists.made("w", "k") is None
 
 
 def test_a_bundle_is_recorded_once(database: Database, tmp_path: object) -> None:

@@ -45,10 +45,8 @@ def test_what_is_written_again_comes_last(database: Database) -> None:
     assert changed(database) == ["a", "c", "b"]
 
 
-def test_new_lyrics_are_a_change_and_a_predicted_mood_is_none(database: Database) -> None:
+def test_new_lyrics_are_a_change(database: Database) -> None:
     add(database, "a", "b")
-    with database.session() as session:
-        SongRepository(session).update_moods({"a": (0.5, 0.5, "happy")})
     assert changed(database) == ["a", "b"]
     with database.session() as session:
         SongRepository(session).upsert_many([song("a", lyrics="la")])

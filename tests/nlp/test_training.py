@@ -12,7 +12,7 @@ from data.errors import TrainingError
 from nlp.cleaning import clean_lyrics
 from nlp.config import MoodEvaluationConfig, MoodTrainingConfig
 from nlp.corpus import Songs
-from nlp.evaluation import agreement, run_evaluation
+from nlp.evaluation import run_evaluation
 from nlp.mood import MoodModel
 from nlp.systems import FUSED, PLAIN, TAGS, TAUGHT
 from nlp.tags import TagHead
@@ -150,7 +150,7 @@ def test_nothing_of_a_scored_artist_is_learnt(monkeypatch: pytest.MonkeyPatch) -
 
     monkeypatch.setattr(Teacher, "head", spy)
     everyone = set(study.songs.artists)
-    ridge = study.taught_ridge(0, study.reducer())
+    ridge = study.taught_ridge(0)
     train = np.arange(24)
     ridge.weights(train, study.songs.labels[train, 0], [2], [1.0], [1.0])
     banned, allowed = seen[-1]
@@ -193,15 +193,6 @@ def test_from_files_to_a_run_and_to_its_evaluation(
     assert metrics["all songs"]["lyrics"]["arousal"]["r2"] > 0.9
     assert len(network.seen) == read
     assert "80 songs of 20 artists" in (tmp_path / "out" / "report.md").read_text("utf-8")
-
-
-def test_agreement_counts_only_rows_that_are_known() -> None:
-    model = MoodModel.load()
-    vectors = np.concatenate([np.eye(384, dtype=np.float32)[:5], np.full((1, 384), np.nan, "f4")])
-    intended = np.stack([model.predict(vectors).valence, np.arange(6, dtype=np.float32)], axis=1)
-    found = agreement(model, vectors, intended)
-    assert found["valence"] == {"pearson": pytest.approx(1), "spearman": pytest.approx(1), "n": 5}
-    assert -1 <= found["arousal"]["spearman"] <= 1
 
 
 @pytest.mark.parametrize(

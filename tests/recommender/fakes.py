@@ -14,7 +14,7 @@ from nlp.mood import MoodModel
 from recommender.bootstrap import build_pipeline
 from recommender.catalogue import Catalogue
 from recommender.engine import Engine
-from recommender.fitting import fit_model, positive_matrix
+from recommender.fitting import fit_model, listening_of
 from recommender.space import LyricSpace
 from recommender.text import TextReader
 from tests.recommender import toys
@@ -63,8 +63,8 @@ def engine(encoder: FakeEncoder | None = None) -> Engine:
     """An engine on the checkerboard that can place lyrics and read texts."""
     data = toys.training_data()
     catalogue = Catalogue.from_songs(data.songs)
-    matrix = positive_matrix(data.interactions, catalogue)
-    model, reducer = fit_model(toys.config(), data, catalogue, matrix, seed=1)
+    listening = listening_of(data.interactions, catalogue, data.songs)
+    model, reducer = fit_model(toys.config(), data, catalogue, listening, seed=1)
     assert reducer is not None
     space = LyricSpace(reducer, cast(MoodModel, FakeMood(reducer)))
     pipeline = build_pipeline(model, "toy", TextReader(encoder or FakeEncoder(), space))

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
+import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
@@ -18,6 +21,8 @@ from recommender.answering import Answer, answer_query
 from recommender.batch import generate_playlists
 from recommender.bootstrap import build_pipeline
 from recommender.engine import Engine
+from recommender.journeys.answering import answer_playlist
+from recommender.journeys.query import JourneyQuery
 from recommender.query import Query
 from tests.recommender import toys
 
@@ -101,3 +106,40 @@ def test_no_users_is_an_empty_table(database: Database, tmp_path: Path) -> None:
     result = generate_playlists(ENGINE, database, [], TEMPLATE, tmp_path / "none.parquet")
     assert (result.users, result.rows) == (0, 0)
     assert rows_of(tmp_path / "none.parquet") == []
+
+
+JOURNEY = JourneyQuery("", Mood(-0.8, 0.5), Mood(0.8, -0.5), 6, explain=False)
+
+
+def test_a_batch_of_journeys_equals_single_ones(database: Database, tmp_path: Path) -> None:
+    out = tmp_path / "journeys"
+    result = generate_playlists(ENGINE, database, USERS, JOURNEY, out, block=2)
+    assert (result.users, result.rows) == (5, 30)
+    rows = [row for part in sorted(out.glob("part-*.parquet")) for row in rows_of(part)]
+    for user in USERS:
+        single = answer_playlist(ENGINE, database, replace(JOURNEY, user_id=user)).answer
+        listed = [row for row in rows if row["user"] == user]
+        assert [row["song"] for row in listed] == [song.song_id for song in single.songs]
+        ends = [(listed[i]["path_valence"], listed[i]["path_arousal"]) for i in (0, -1)]
+        np.testing.assert_allclose(np.array(ends, float), [(-0.8, 0.5), (0.8, -0.5)], rtol=1e-6)
+    manifest = json.loads((out / "batch.json").read_text(encoding="utf-8"))
+    assert manifest["journey"]["start"] == {"valence": -0.8, "arousal": 0.5}
+    assert manifest["journey"]["length"] == 6
+
+
+def test_journeys_go_on_where_they_stopped_and_are_not_mixed(
+    database: Database, tmp_path: Path
+) -> None:
+    out = tmp_path / "journeys"
+    generate_playlists(ENGINE, database, USERS, JOURNEY, out, block=2)
+    (out / "part-00001.parquet").unlink()
+    assert generate_playlists(ENGINE, database, USERS, JOURNEY, out, block=2).resumed_parts == 2
+    for other in (replace(JOURNEY, length=5), replace(JOURNEY, end=Mood(0, 0)), TEMPLATE):
+        with pytest.raises(ConfigError, match="another --out"):
+            generate_playlists(ENGINE, database, USERS, other, out, block=2)
+
+
+def test_no_users_is_an_empty_table_of_journeys(database: Database, tmp_path: Path) -> None:
+    out = tmp_path / "none.parquet"
+    assert generate_playlists(ENGINE, database, [], JOURNEY, out).rows == 0
+    assert pq.read_schema(out).names[-2:] == ["path_valence", "path_arousal"]

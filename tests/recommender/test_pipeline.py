@@ -53,6 +53,15 @@ def test_heard_and_disliked_songs_never_come_back(
         assert len(shown) == len(set(IDS) - set(songs))
 
 
+def test_songs_that_are_asked_away_come_in_no_answer_and_no_fallback() -> None:
+    gone = ("s00", "s02", "s99")
+    for history in (toys.history(), UserHistory("x"), UserHistory("x", True)):
+        answer = PIPELINE.recommend(Query("u", n=24, exclude=gone), history)
+        shown = {s.song_id for s in answer.songs}
+        assert not shown & set(gone)
+        assert len(shown) == len(set(IDS) - set(gone) - set(history.song_ids))
+
+
 def test_cold_user_and_empty_history_are_told_apart() -> None:
     assert PIPELINE.recommend(Query("x"), UserHistory("x")).fallback == "cold_user"
     assert PIPELINE.recommend(Query("x"), UserHistory("x", True)).fallback == "no_history"

@@ -34,6 +34,12 @@ def test_words_are_read_and_their_lines_told() -> None:
     assert found.source == "lyrics"
     assert [one.line for one in found.lines] == ["sun sun sun sun"]
     assert sum(found.emotions.values()) == pytest.approx(1, abs=0.002)
+    assert found.standard_scores[0] > 0
+    every = reading_engine().read_mood(Song("s", "S", "A"), vector, SONG, 3)
+    assert every is not None
+    # Last comes the line that speaks against it.
+    assert [one.weight > 0 for one in every.lines] == [True, True, False]
+    assert every.lines[2].line == "rain on my rain"
     assert max(found.quadrants, key=lambda name: found.quadrants[name]) in {"happy", "calm"}
     none = reading_engine().read_mood(Song("s", "S", "A"), vector, SONG, 0)
     assert none is not None

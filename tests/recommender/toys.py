@@ -6,10 +6,11 @@ import numpy as np
 
 from data.interactions import Interactions
 from data.types import Song, UserHistory
+from recommender.candidates.factors import IalsConfig
 from recommender.catalogue import Catalogue
-from recommender.config import CollaborativeConfig, ContentConfig, PipelineConfig, RerankingConfig
+from recommender.config import ContentConfig, PipelineConfig, RerankingConfig
 from recommender.dataset import TrainingData
-from recommender.fitting import fit_model, positive_matrix
+from recommender.fitting import fit_model, listening_of
 from recommender.model import RecommenderModel
 
 SONGS, USERS = 24, 30
@@ -63,7 +64,8 @@ def config() -> PipelineConfig:
     """Small settings that suit the toy."""
     return PipelineConfig(
         candidates=10,
-        collaborative=CollaborativeConfig(embedding_size=2, regularization=0.1, alpha=5, epochs=10),
+        listening=("ials",),
+        ials=IalsConfig(embedding_size=2, regularization=0.01, unseen=0.1, epochs=10),
         content=ContentConfig(lyrics_size=4),
         reranking=RerankingConfig(diversity=0.0, artist_cap=20),
     )
@@ -73,8 +75,8 @@ def model(settings: PipelineConfig | None = None) -> RecommenderModel:
     """A model fitted on the toy."""
     data = training_data()
     catalogue = Catalogue.from_songs(data.songs)
-    matrix = positive_matrix(data.interactions, catalogue)
-    fitted, _ = fit_model(settings or config(), data, catalogue, matrix, seed=1)
+    listening = listening_of(data.interactions, catalogue, data.songs)
+    fitted, _ = fit_model(settings or config(), data, catalogue, listening, seed=1)
     return fitted
 
 

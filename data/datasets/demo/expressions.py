@@ -25,8 +25,8 @@ CONFUSION = np.array([
 ])  # fmt: skip
 
 
-def read_labels(mood: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
-    """Draw the expression each mood shows, then what an imperfect reader makes of it.
+def draw_expressions(mood: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw the expression that each mood shows.
 
     Args:
         mood: float64 (n, 2), valence and arousal.
@@ -36,8 +36,15 @@ def read_labels(mood: NDArray[np.float64], rng: np.random.Generator) -> NDArray[
         int64 (n,), indices into :data:`data.types.EMOTIONS`.
     """
     gap = ((mood[:, None, :] - EXPRESSION_MOODS[None]) ** 2).sum(axis=2)
-    shown = pick(np.exp(-gap / (2 * _EXPRESSION_WIDTH**2)), rng)
-    return pick(CONFUSION[shown], rng)
+    return pick(np.exp(-gap / (2 * _EXPRESSION_WIDTH**2)), rng)
+
+
+def read_labels(mood: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.int64]:
+    """Draw the expression each mood shows, then what an imperfect reader makes of it.
+
+    Arguments and result as for :func:`draw_expressions`.
+    """
+    return pick(CONFUSION[draw_expressions(mood, rng)], rng)
 
 
 def pick(weights: NDArray[np.floating], rng: np.random.Generator) -> NDArray[np.int64]:

@@ -17,10 +17,19 @@ from data.db.repositories.song_writing import song_keys
 from data.db.repositories.users import UserRepository
 from data.errors import InvalidParameterError
 from data.interactions import Interactions
-from data.types import EVENT_WEIGHTS, Event, EventRow, UserHistory
+from data.moments import Moments
+from data.types import EMOTIONS, EVENT_WEIGHTS, Event, EventRow, Moment, UserHistory
 
 #: Longer idempotency keys are stored as their SHA-256: an index entry has a largest size.
 KEY_LENGTH = 200
+#: Latest moments of a user that a request reads; more would not change what is known of anyone.
+MOST_MOMENTS = 1000
+
+#: Events that speak for a song, and carry an emotion.
+_FELT = and_(
+    Interaction.emotion.in_(EMOTIONS),
+    Interaction.event.in_([e for e, weight in EVENT_WEIGHTS.items() if weight > 0]),
+)
 
 
 def _pair_columns() -> tuple[Any, Any]:
@@ -99,7 +108,20 @@ class InteractionRepository:
             song_ids=tuple(song for song, _, _ in rows),
             weights=tuple(float(weight) for _, weight, _ in rows),
             disliked=frozenset(song for song, _, disliked in rows if disliked),
+            moments=self._moments_of(key),
         )
+
+    def _moments_of(self, key: int) -> tuple[Moment, ...]:
+        """Return the latest :data:`MOST_MOMENTS` moments of a user, oldest first."""
+        query = (
+            select(SongRow.external_id, Interaction.emotion, Interaction.at)
+            .join(SongRow, SongRow.id == Interaction.song_id)
+            .where(Interaction.user_id == key, _FELT)
+            .order_by(Interaction.at.desc(), Interaction.id.desc())
+            .limit(MOST_MOMENTS)
+        )
+        found = [Moment(song, str(e), at) for song, e, at in self._session.execute(query)]
+        return tuple(reversed(found))
 
     def iter_events(self, block: int = 5000) -> Iterator[list[EventRow]]:
         """Yield every event in the order it was added, at most ``block`` at a time."""
@@ -155,6 +177,32 @@ class InteractionRepository:
             np.array([row[2] for row in rows], dtype=np.float32)[order],
             np.array([row[3].timestamp() for row in rows], dtype=np.float64)[order],
         )
+
+    def moments(self) -> Moments:
+        """Return every positive event that carries an emotion, by user and then by time."""
+        query = select(
+            Interaction.user_id, Interaction.song_id, Interaction.emotion,
+            Interaction.event, Interaction.count, Interaction.at,
+        ).where(_FELT).order_by(Interaction.id)  # fmt: skip
+        rows = self._session.execute(query).all()
+        if not rows:
+            return Moments.empty()
+        users, items, emotions, events, counts, times = zip(*rows, strict=True)
+        user_ids, user = self._numbered(select(User.external_id, User.id), list(users))
+        item_ids, item = self._numbered(select(SongRow.external_id, SongRow.id), list(items))
+        code = {emotion: number for number, emotion in enumerate(EMOTIONS)}
+        weight = [EVENT_WEIGHTS[e] * count for e, count in zip(events, counts, strict=True)]
+        at = np.array([time.timestamp() for time in times], dtype=np.float64)
+        found = Moments(
+            user_ids,
+            item_ids,
+            user,
+            item,
+            np.array([code[e] for e in emotions], dtype=np.int64),
+            np.array(weight, dtype=np.float32),
+            at,
+        )
+        return found.take(np.lexsort((at, user)).astype(np.int64))
 
     def _numbered(self, names: Any, keys: list[int]) -> tuple[tuple[str, ...], Any]:
         """Replace internal ``keys`` by places in the sorted external ids that occur."""

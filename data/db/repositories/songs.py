@@ -11,7 +11,6 @@ from sqlalchemy import (
     Select,
     Text,
     bindparam,
-    case,
     cast,
     func,
     null,
@@ -229,56 +228,9 @@ class SongRepository:
                 found.setdefault(key, external_id)
         return found
 
-    def update_moods(self, moods: Mapping[str, tuple[float, float, str | None]]) -> int:
-        """Store predicted (valence, arousal, emotion); stated valence and arousal stay.
-
-        NaN clears a prediction. Returns the number of songs found.
-        """
-        found = 0
-        for part in chunks(sorted(moods)):
-            query = select(SongRow.external_id, SongRow.id).where(SongRow.external_id.in_(part))
-            values = [_mood_values(key, moods[song]) for song, key in self._session.execute(query)]
-            found += len(values)
-            if values:
-                self._session.execute(_MOOD_UPDATE, values)
-        return found
-
 
 def _has_tag(tag: str) -> ColumnElement[bool]:
     """Look for the tag as it stands, quoted and escaped, in the JSON text of the list."""
     listed = cast(SongRow.tags, Text)
     folded = func.lower(listed).contains(json.dumps(tag.lower()), autoescape=True)
     return or_(listed.contains(json.dumps(tag), autoescape=True), folded)
-
-
-def _mood_values(key: int, mood: tuple[float, float, str | None]) -> dict[str, Any]:
-    # numpy scalars are no values a driver knows, and NaN is no value a range check takes.
-    valence, arousal = (None if v != v else float(v) for v in mood[:2])  # noqa: PLR0124
-    return {"key_": key, "valence_": valence, "arousal_": arousal, "emotion_": mood[2]}
-
-
-def _mood_update() -> Any:
-    from sqlalchemy import Float, String, bindparam
-
-    table = SongRow.__table__
-    stated = SongRow.mood_source == "stated"
-    new = {n: bindparam(f"{n}_", type_=Float(53)) for n in ("valence", "arousal")}
-    return (
-        update(table)  # type: ignore[arg-type]
-        .where(SongRow.id == bindparam("key_"))
-        .values(
-            valence=case((stated, SongRow.valence), else_=new["valence"]),
-            arousal=case((stated, SongRow.arousal), else_=new["arousal"]),
-            mood_emotion=bindparam("emotion_", type_=String()),
-            mood_source=case(
-                (
-                    or_(stated, new["valence"].is_not(null())),
-                    func.coalesce(SongRow.mood_source, "predicted"),
-                ),
-                else_=null(),
-            ),
-        )
-    )
-
-
-_MOOD_UPDATE = _mood_update()

@@ -1,0 +1,1 @@
+"""Journeys: playlists that go from one mood to another."""

@@ -1,1 +1,0 @@
-"""Item-to-item and factor models on interactions alone: candidates, and baselines to beat."""

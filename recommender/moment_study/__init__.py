@@ -1,0 +1,1 @@
+"""Offline studies of what the emotion of a moment is worth: recovery, trade-off, camera."""
