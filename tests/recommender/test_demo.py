@@ -52,19 +52,10 @@ def nearest(mood: Mood) -> str:
     return ids[int(np.nanargmin(np.linalg.norm(offset, axis=0)))]
 
 
-def aim(engine: Engine, stated: Mood) -> Mood:
-    found = engine.recommend(Query("nobody-at-all", stated=stated), UserHistory("nobody-at-all"))
-    assert found.mood is not None
-    return found.mood.target
-
-
 def test_a_posted_sad_song_is_found_by_who_states_sad(engine: Engine) -> None:
-    """Near where the answer aims: a little above sadness, as the demo's listeners are."""
+    """In the first fifth: the demo's listeners answer sadness half with lighter songs."""
     sad, glad = Mood(-0.63, -0.27), Mood(0.81, 0.51)
-    posts = [
-        posted(nearest(aim(engine, sad)), "new-sad"),
-        posted(nearest(aim(engine, glad)), "new-glad"),
-    ]
+    posts = [posted(nearest(sad), "new-sad"), posted(nearest(glad), "new-glad")]
     songs, vectors = zip(*posts, strict=True)
     extended = engine.with_songs(songs, np.vstack(vectors))
     moods = extended.song_moods(["new-sad", "new-glad"])
@@ -77,7 +68,7 @@ def test_a_posted_sad_song_is_found_by_who_states_sad(engine: Engine) -> None:
 
     assert place(sad, "new-sad") < place(sad, "new-glad")
     assert place(glad, "new-glad") < place(glad, "new-sad")
-    assert place(sad, "new-sad") < 50
+    assert place(sad, "new-sad") < len(SONGS) / 5
 
 
 def test_neighbours_share_the_genre_more_often_than_chance(engine: Engine) -> None:
