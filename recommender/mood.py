@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from data.errors import InvalidParameterError
 from data.moods import EMOTION_MOODS, MOOD_WORDS
@@ -82,9 +83,9 @@ def mood_target(
 ) -> MoodTarget | None:
     """Return the target of a query, or None where the mood is not to count.
 
-    A stated mood beats the camera and has confidence 1. A camera's confidence is rescaled so that
-    chance level counts nothing, and discounted when the expression is uncertain; it counts less
-    than a word. What a text says counts where there is neither.
+    A stated mood beats the camera, has confidence 1, and is met where it is. A camera's confidence
+    is rescaled so that chance level counts nothing, and discounted when the expression is
+    uncertain; it counts less than a word. What a text says counts where there is neither.
 
     Args:
         query: who asks, in what mood.
@@ -97,7 +98,9 @@ def mood_target(
     known = response if config.learned else None
     if query.stated is not None:
         least = config.stated_weight
-        return _target(query.strategy, [(1.0, query.stated)], config, 1.0, 1.0, known, least)
+        # Who says a mood and asks for a match is met there; rising is asked for by ``lift``.
+        met = None if known is None else replace(known, lift=0.0)
+        return _target(query.strategy, [(1.0, query.stated)], config, 1.0, 1.0, met, least)
     if query.emotion is None:
         if text is None or text.mood is None:
             return None

@@ -118,7 +118,7 @@ def train(
         return
     if update:
         _check_update(kind, config, mood)
-        from recommender.bootstrap import update_from_database
+        from recommender.offline import update_from_database
 
         emit(str(update_from_database(settings, _run_folder(settings, kind, out), progress)))
         return
@@ -129,8 +129,8 @@ def train(
     _check_options(kind, out, resume, mood)
     folder = _run_folder(settings, kind, out)
     if kind is Kind.recommender:
-        from recommender.bootstrap import train_from_database
         from recommender.config import RecommenderConfig
+        from recommender.offline import train_from_database
 
         train_from_database(settings, RecommenderConfig.from_toml(config), folder, progress, mood)
     elif kind is Kind.mood:
@@ -168,8 +168,8 @@ def tune(
     data: DataOption = None,
 ) -> None:
     """Tune every part of the recommender alike on the validation part; nothing is trained."""
-    from recommender.bootstrap import tune_recommender
     from recommender.config import RecommenderConfig
+    from recommender.offline import tune_recommender
 
     run = RecommenderConfig.from_toml(config)
     emit(str(tune_recommender(Settings(), run, data, out, progress)))
@@ -223,8 +223,8 @@ def evaluate(
     """Evaluate offline: report.md, metrics.json and plots."""
     settings = Settings()
     if subject is Subject.recommender:
-        from recommender.bootstrap import evaluate_recommending
         from recommender.config import RecommenderConfig
+        from recommender.offline import evaluate_recommending
 
         run = RecommenderConfig.from_toml(config)
         evaluate_recommending(settings, run, data, out, progress)
@@ -254,20 +254,20 @@ def evaluate(
         cache = settings.home / "cache" / "lyric_vectors.npz"
         run_reduction(ReductionConfig.from_toml(config), _needed(data), out, cache, progress)
     elif subject is Subject.features:
-        from recommender.bootstrap import evaluate_face_features
+        from recommender.offline import evaluate_face_features
         from vision.features import FeatureConfig
 
         evaluate_face_features(
             settings, FeatureConfig.from_toml(config), _needed(data), out, progress
         )
     elif subject is Subject.faces:
-        from recommender.bootstrap import evaluate_face_finding
+        from recommender.offline import evaluate_face_finding
         from vision.face_evaluation import FaceEvaluationConfig
 
         photos = FaceEvaluationConfig.from_toml(config)
         evaluate_face_finding(settings, photos, _needed(data), out, progress)
     else:
-        from recommender.bootstrap import evaluate_expression
+        from recommender.offline import evaluate_expression
         from vision.config import EvaluationConfig
 
         evaluate_expression(

@@ -17,7 +17,6 @@ from data.errors import ConfigError
 from data.interactions import Interactions
 from data.settings import Settings
 from data.types import Song
-from recommender.bootstrap import evaluate_recommending
 from recommender.catalogue import Catalogue
 from recommender.config import RecommenderConfig, SourceConfig, SplitConfig
 from recommender.dataset import TrainingData
@@ -26,6 +25,7 @@ from recommender.evaluation import BLEND, SERVED, Evaluation, evaluate_recommend
 from recommender.evaluation_report import markdown, write_evaluation
 from recommender.fitting import listening_of
 from recommender.metrics import ndcg_at_k
+from recommender.offline import evaluate_recommending
 from recommender.ranking import cases, mean_ndcg, part_lists
 from recommender.sources import public_source
 from recommender.splits import split_of

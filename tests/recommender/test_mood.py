@@ -98,15 +98,26 @@ def test_without_a_learned_response_the_rule_stands() -> None:
     assert found.pull == 1.0
 
 
-def test_match_goes_where_this_listener_goes() -> None:
-    sad = EMOTION_MOODS["sad"]
+def test_a_mood_seen_is_met_where_this_listener_goes_from_it() -> None:
+    sad, sure = EMOTION_MOODS["sad"], EmotionScores((0, 0, 0, 0, 1.0, 0, 0), 0.9, False)
     stays, rises = (
-        mood_target(Query("u", stated=sad), MoodConfig(), None, r) for r in (STAYS, RISES)
+        mood_target(Query("u", emotion=sure), MoodConfig(), None, r) for r in (STAYS, RISES)
     )
     assert stays is not None
     assert rises is not None
-    assert stays.target == sad
-    assert rises.target == lifted(sad)
+    assert (stays.target.valence, stays.target.arousal) == pytest.approx((sad.valence, sad.arousal))
+    rise = lifted(sad)
+    assert (rises.target.valence, rises.target.arousal) == pytest.approx(
+        (rise.valence, rise.arousal)
+    )
+
+
+def test_a_mood_stated_is_met_where_it_is() -> None:
+    sad = EMOTION_MOODS["sad"]
+    for response in (STAYS, RISES, DEAF):
+        found = mood_target(Query("u", stated=sad), MoodConfig(), None, response)
+        assert found is not None
+        assert found.target == sad
     half = own_aim(sad, "match", UserResponse(1.0, 0.5))
     assert half.valence == pytest.approx((sad.valence + lifted(sad).valence) / 2)
 
