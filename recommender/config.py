@@ -91,7 +91,7 @@ class MoodConfig(FrozenConfig):
     )
     uncertain_factor: float = Field(0.5, ge=0, le=1, description="for an uncertain expression")
     order: float = Field(
-        0.25, ge=0, le=1, description="share of it that orders a page; all of it chooses the songs"
+        0.3, ge=0, le=1, description="share of it that orders a page; all of it chooses the songs"
     )
     learned: bool = Field(True, description="use the response learned from feedback, if any")
     expected: bool = Field(

@@ -38,7 +38,7 @@ class Subject(StrEnum):
 
 ConfigOption = Annotated[Path, typer.Option(help="TOML file; configs/ has one for each.")]
 DataOption = Annotated[
-    Path | None, typer.Option(help="Data set; the recommender reads the database instead.")
+    Path | None, typer.Option(help="Data set; without it the recommender reads the database.")
 ]
 
 
