@@ -26,6 +26,7 @@ from api.routes import (
     similar,
     song_mood,
     songs,
+    users,
 )
 from api.security import ensure_safe_bind
 from api.state import RecommendationEngine, Services
@@ -35,7 +36,8 @@ from data.db.session import Database
 from data.settings import Settings
 
 _ROUTES = (
-    recommend, emotion, feedback, songs, similar, song_mood, posting, playlists, health, pages
+    recommend, emotion, feedback, songs, similar, song_mood, posting, playlists, users, health,
+    pages,
 )  # fmt: skip
 #: Room for the form around the pictures, bytes.
 _FORM_ROOM = 1_000_000

@@ -9,6 +9,7 @@ The tree, under :class:`data.errors.AttuneError`::
         ├── ForbiddenError           the key lacks the scope, or is bound to another user
         ├── UnknownSongError         no song of that id in the catalogue
         ├── UnknownPlaylistError     no playlist of that id
+        ├── UnknownUserError         nothing is stored about a user of that id
         ├── NotAcceptableError       in none of the formats that the client takes
         ├── IdempotencyConflictError the key was used before, for something else
         ├── BodyTooLargeError        more bytes than the service takes
@@ -38,6 +39,7 @@ __all__ = [
     "UnauthenticatedError",
     "UnknownPlaylistError",
     "UnknownSongError",
+    "UnknownUserError",
 ]
 
 
@@ -91,3 +93,7 @@ class OverloadedError(RequestError):
 
 class ExpressionUnavailableError(RequestError):
     """This installation has no expression network loaded."""
+
+
+class UnknownUserError(RequestError):
+    """Nothing is stored about the user that is to be exported or erased."""

@@ -95,6 +95,7 @@ KINDS: Mapping[type[data.AttuneError], Kind] = {
     own.ForbiddenError: Kind(403, "forbidden", "The API key does not reach that far"),
     own.UnknownSongError: Kind(404, "unknown_song", "There is no such song"),
     own.UnknownPlaylistError: Kind(404, "unknown_playlist", "There is no such playlist"),
+    own.UnknownUserError: Kind(404, "unknown_user", "Nothing is stored about this user"),
     own.NotAcceptableError: Kind(406, "not_acceptable", "In none of the formats asked for"),
     own.IdempotencyConflictError: Kind(409, "idempotency_conflict", "Key used for another body"),
     own.BodyTooLargeError: BODY_TOO_LARGE,

@@ -100,11 +100,10 @@ def export_user(user: Annotated[str, typer.Argument()]) -> None:
 @users_app.command("erase")
 def erase_user(user: Annotated[str, typer.Argument()]) -> None:
     """Delete everything stored about a user. Factors are made per request, so none remain."""
-    from data.ingest import forget_rejects
+    from api.erasing import erase_user as erase
 
-    with _opened() as database, database.session() as session:
-        known = UserRepository(session).erase(user)
-    rows = forget_rejects(Settings().home / "rejects", user)
-    if not known and not rows:
+    with _opened() as database:
+        erased = erase(Settings(), database, user)
+    if not erased:
         raise InvalidParameterError("user", f"nothing is stored about a user {user!r}")
     emit(f"erased {user}")

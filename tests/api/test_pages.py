@@ -107,6 +107,7 @@ def test_the_description_tells_pictures_keys_and_problems(client: TestClient) ->
         "/recommend", "/emotion", "/feedback", "/songs", "/songs/{song_id}",
         "/songs/{song_id}/similar", "/songs/{song_id}/mood",
         "/playlists", "/playlists/{playlist_id}",
+        "/users/{user_id}", "/users/{user_id}/history", "/users/{user_id}/export",
         "/health/live", "/health/ready", "/privacy", "/demo/listeners",
     }  # fmt: skip
     for method in ("get", "post"):

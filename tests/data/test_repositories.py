@@ -157,6 +157,26 @@ def test_history_sums_orders_and_marks_dislikes(database: Database) -> None:
         assert [e.song_id for e in repository.recent("u", limit=2)] == ["e", "e"]
 
 
+def test_pages_of_events_follow_each_other_newest_first(database: Database) -> None:
+    stock(database, "a", "b")
+    with database.session() as session:
+        repository = InteractionRepository(session)
+        for number in range(5):
+            # Added out of order, and two at one moment.
+            at = T0 + timedelta(hours=(3, 1, 2, 2, 4)[number])
+            repository.add("u", "a" if number % 2 else "b", "play", at)
+        repository.add("v", "a", "play", T0)
+        whole, after = repository.page("u", 10)
+        assert after is None
+        assert [e.at for e in whole] == sorted((e.at for e in whole), reverse=True)
+        first, cursor = repository.page("u", 2)
+        second, cursor = repository.page("u", 2, cursor)
+        third, end = repository.page("u", 2, cursor)
+        assert [*first, *second, *third] == whole
+        assert (len(third), end) == (1, None)
+        assert repository.page("nobody", 2) == ([], None)
+
+
 def test_an_idempotency_key_counts_once_per_user(database: Database) -> None:
     stock(database, "a")
     long_key = "k" * 5000

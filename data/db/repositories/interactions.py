@@ -155,6 +155,39 @@ class InteractionRepository:
         )  # fmt: skip
         return [EventRow(user_id, *row) for row in self._session.execute(query)]
 
+    def page(
+        self, user_id: str, limit: int, before: int | None = None
+    ) -> tuple[list[EventRow], int | None]:
+        """Return some of the user's events, newest first, and where the next page begins.
+
+        Args:
+            user_id: the caller's id; an unknown user has no events.
+            limit: how many, 1 or more.
+            before: what the page before gave; None for the first page.
+
+        Returns:
+            the events, and a number for the next page; None after the last.
+        """
+        query = (
+            select(
+                Interaction.id, SongRow.external_id, Interaction.event, Interaction.at,
+                Interaction.emotion, Interaction.count, Interaction.idempotency_key,
+            )
+            .join(SongRow, SongRow.id == Interaction.song_id)
+            .join(User, User.id == Interaction.user_id)
+            .where(User.external_id == user_id)
+            .order_by(Interaction.at.desc(), Interaction.id.desc())
+            .limit(limit + 1)
+        )  # fmt: skip
+        if before is not None:
+            at = select(Interaction.at).where(Interaction.id == before).scalar_subquery()
+            same = and_(Interaction.at == at, Interaction.id < before)
+            query = query.where(or_(Interaction.at < at, same))
+        rows = self._session.execute(query).all()
+        shown = rows[:limit]
+        after = shown[-1][0] if len(rows) > limit else None
+        return [EventRow(user_id, *row[1:]) for row in shown], after
+
     def count(self) -> int:
         """Return the number of events."""
         return self._session.scalar(select(func.count()).select_from(Interaction)) or 0
