@@ -14,10 +14,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from data.interactions import Interactions
 from data.types import FloatArray, IntArray
 from recommender.candidates.listening import Listening
 from recommender.catalogue import Catalogue
 from recommender.config import RecommenderConfig
+from recommender.dataset import TrainingData
 from recommender.deep.fitting import fit_for
 from recommender.deep.serving import open_ranker
 from recommender.deep.two_tower import TwoTower
@@ -115,7 +117,11 @@ def evaluate_recommender(
     rest = listening_of(split.rest, catalogue, late.songs)
     model, _ = fit_model(tuned.config, late, catalogue, rest, config.seed)
     served = replace(model, config=tuned.served())
-    ranker, verdict = fit_for(config, served, source, split.rest, report)
+
+    def describe(hidden: Sequence[Interactions]) -> TrainingData:
+        return source((*hidden, split.test))
+
+    ranker, verdict = fit_for(config, served, describe, split.rest, report)
     found = cases(split.test_given, split.test, catalogue)
     rankers: dict[str, CandidateRanker] = {BLEND: HybridScorer.of(tuned.config)}
     if ranker is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,11 +11,14 @@ import numpy as np
 import pytest
 
 from data.errors import ArtifactError
+from data.interactions import Interactions
 from recommender.bootstrap import build_pipeline
 from recommender.config import RecommenderConfig
+from recommender.dataset import TrainingData
 from recommender.deep.config import DeepConfig, DeepRankerConfig, FeatureGroups
 from recommender.deep.serving import CARD, NETWORK, ModelRanker, load_ranker
 from recommender.deep.stacking import stacked_cases
+from recommender.evaluation import evaluate_recommender
 from recommender.model import FILE_NAME, RecommenderModel
 from recommender.query import Query
 from recommender.scoring.hybrid import HybridScorer
@@ -115,3 +119,19 @@ def test_not_asked_for_there_is_none() -> None:
     fitted = train_recommender(config, toys.training_data())
     assert fitted.ranker is None
     assert fitted.verdict == "off: not asked for"
+
+
+def test_in_an_evaluation_no_song_is_described_by_the_test_pairs() -> None:
+    asked: list[Sequence[Interactions]] = []
+
+    def source(hidden: Sequence[Interactions]) -> TrainingData:
+        asked.append(hidden)
+        return toys.training_data()
+
+    evaluate_recommender(CONFIG, source)
+    whole, tuning, final, *stacked = asked
+    assert (len(whole), len(final), len(stacked)) == (0, 1, CONFIG.deep.fits)
+    (test,) = final
+    for hidden in (tuning, *stacked):
+        assert any(part is test for part in hidden)
+        assert len(hidden) == 2
