@@ -29,6 +29,7 @@ from recommender.model import RecommenderModel
 from recommender.pipeline import RecommendationPipeline
 from recommender.publishing import RUN_FILES, publish_runs, shipped_file
 from recommender.scoring.hybrid import HybridScorer
+from recommender.sharing import share_engine
 from recommender.text import LazyTextEncoder, TextReader
 from vision.classifier import EmotionClassifier
 from vision.config import FaceConfig, ImageLimits
@@ -77,11 +78,19 @@ def build_engine(settings: Settings) -> Engine:
     Raises:
         BundleCorruptError: if the bundle does not verify.
     """
-    bundle = bundle_or_none(settings)
+    return load_engine(settings, bundle_or_none(settings))
+
+
+def load_engine(settings: Settings, bundle: Bundle | None) -> Engine:
+    """Load a verified bundle, whichever is in force; None is the engine without one.
+
+    Raises:
+        ArtifactError: if a file of the bundle cannot be used, though it is the one published.
+    """
     if bundle is None:
         return Engine(reader=build_reader(settings))
     model, space = load_model(settings, bundle)
-    return Engine(
+    engine = Engine(
         build_pipeline(
             model, bundle.version, TextReader(text_encoder(settings), space), bundle.path
         ),
@@ -90,6 +99,7 @@ def build_engine(settings: Settings) -> Engine:
         "demo" if bundle.manifest.get("data", {}).get("simulated") else "own",
         space,
     )
+    return share_engine(engine, settings)
 
 
 def build_pipeline(

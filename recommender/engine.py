@@ -21,6 +21,7 @@ from recommender.reading import MoodReading, read_mood
 from recommender.similar import PER_ARTIST, similar_songs
 from recommender.space import LyricSpace
 from recommender.text import checked_text
+from recommender.variants import AnswerSettings, varied
 
 if TYPE_CHECKING:
     from vision.reader import ExpressionReader
@@ -139,6 +140,12 @@ class Engine:
         )
         pipeline = self.pipeline.with_model(model)
         return replace(self, pipeline=pipeline, base=base, newcomers=newcomers)
+
+    def with_settings(self, settings: AnswerSettings) -> Engine:
+        """Return an engine of the same bundle and songs that answers by other settings."""
+        if self.pipeline is None or settings == AnswerSettings():
+            return self
+        return replace(self, pipeline=varied(self.pipeline, settings))
 
     def read_mood(
         self, song: Song, vector: FloatArray, lyrics: str | None, lines: int

@@ -19,6 +19,7 @@ from recommender.stages import (
     Context,
     FollowsModel,
     ItemList,
+    top_mask,
     top_positions,
 )
 from recommender.text import TextReader
@@ -64,14 +65,16 @@ class RecommendationPipeline:
         config = self.model.config
         items = ordered(items, config.mood, min(len(self.model.catalogue), config.candidates))
         page = items.take(np.arange(query.offset, min(wanted, len(items)), dtype=np.int64))
+        reasons = explain(self.model, page, context) if query.explain else [()] * len(page)
         songs = tuple(
-            RankedSong(
-                query.offset + row + 1,
-                self.model.catalogue.ids[int(page.songs[row])],
-                round(float(page.scores[row]), 4),
-                tuple(explain(self.model, page, row, context)) if query.explain else (),
+            RankedSong(query.offset + row + 1, self.model.catalogue.ids[song], score, reasons[row])
+            for row, (song, score) in enumerate(
+                zip(
+                    page.songs.tolist(),
+                    np.round(page.scores.astype(np.float64), 4).tolist(),
+                    strict=True,
+                )
             )
-            for row in range(len(page))
         )
         fallback = _fallback(history, context)
         return Recommendation(query.user_id, songs, context.target, fallback, self.version)
@@ -85,6 +88,10 @@ class RecommendationPipeline:
             if weight > 0 and song in positions and song not in history.disliked
         ]
         text = None if query.text is None else self.texts.read(query.text, self.model)
+        felt = query.stated is not None or query.emotion is not None
+        response = (
+            self.model.response.posterior(history.moments, self.model.catalogue) if felt else None
+        )
         return Context(
             np.array([p for p, _ in pairs], dtype=np.int64),
             np.array([w for _, w in pairs], dtype=np.float32),
@@ -92,7 +99,7 @@ class RecommendationPipeline:
                 query,
                 self.model.config.mood,
                 text,
-                self.model.response.posterior(history.moments, self.model.catalogue),
+                response,
             ),
             text,
         )
@@ -129,12 +136,16 @@ class RecommendationPipeline:
         scorers = self.model.scorers
         if context.text is not None:
             scorers = (*scorers, self.model.text)
-        whole = {s.name: self._masked(s(context), excluded) for s in scorers}
+        whole = {scorer.name: scorer(context) for scorer in scorers}
         share = self.model.config.candidates
-        best = [top_positions(scores, share) for scores in whole.values()]
-        if context.text is not None and len(best[-1]) == share:
+        allowed = np.ones(len(self.model.catalogue), dtype=np.bool_)
+        allowed[excluded] = False
+        best = [top_mask(scores, share, allowed) for scores in whole.values()]
+        if context.text is not None and np.count_nonzero(best[-1]) == share:
             best = best[-1:]
-        songs = np.unique(np.concatenate([*best, np.setdiff1d(also, excluded)]))
+        chosen = np.logical_or.reduce(best)
+        chosen[also] |= allowed[also]
+        songs = np.flatnonzero(chosen)
         return songs, {k: v[songs] for k, v in whole.items()}
 
     def _extended(self, items: ItemList, excluded: IntArray, at_least: int) -> ItemList:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from data.types import FloatArray
+from data.types import FloatArray, IntArray
 from recommender.catalogue import Catalogue
 from recommender.model import RecommenderModel
 from recommender.query import MoodTarget, Reason, ReasonKind
@@ -19,13 +19,54 @@ CLOSE_TO_TEXT = 0.35
 MIN_SHARE = 0.1
 
 
-def explain(model: RecommenderModel, items: ItemList, row: int, context: Context) -> list[Reason]:
-    """Return the reasons for one row, strongest first; weights are shares of what spoke for it.
+def explain(model: RecommenderModel, items: ItemList, context: Context) -> list[tuple[Reason, ...]]:
+    """Return the reasons for every row, strongest first; weights are shares of what spoke for it.
 
     Parts of one kind count together; the sentence is that of the part which adds most.
     """
-    song = int(items.songs[row])
-    kinds = _by_kind(model, {part: float(values[row]) for part, values in items.evidence.items()})
+    sources = Sources(model, items.songs, context)
+    evidence = {part: values.tolist() for part, values in items.evidence.items()}
+    return [
+        tuple(_of_row(sources, row, {part: values[row] for part, values in evidence.items()}))
+        for row in range(len(items))
+    ]
+
+
+class Sources:
+    """Which song of the history speaks most for each song of a list, by any part.
+
+    A part is asked for the whole list at once, and only when one of its rows needs it.
+
+    Args:
+        model: with the parts.
+        songs: int64 (n,) of the list.
+        context: with the history.
+    """
+
+    def __init__(self, model: RecommenderModel, songs: IntArray, context: Context) -> None:
+        self.model = model
+        self.songs = songs
+        self.context = context
+        self._found: dict[str, list[int | None]] = {}
+
+    def strongest(self, part: str, row: int) -> int | None:
+        """Return the position of that song; None where none speaks for it."""
+        if part not in self._found:
+            self._found[part] = self._of_part(part)
+        return self._found[part][row]
+
+    def _of_part(self, part: str) -> list[int | None]:
+        influences = self.model.taste[part].influences(self.context, self.songs)
+        if influences is None or not influences.size:
+            return [None] * len(self.songs)
+        history = self.context.songs[np.argmax(influences, axis=1)].tolist()
+        speaks = (influences.max(axis=1) > 0).tolist()
+        return [song if does else None for song, does in zip(history, speaks, strict=True)]
+
+
+def _of_row(sources: Sources, row: int, evidence: Mapping[str, float]) -> list[Reason]:
+    model, context = sources.model, sources.context
+    kinds = _by_kind(model, evidence)
     positive = {kind: value for kind, (value, _) in kinds.items() if value > 0}
     total = sum(positive.values())
     reasons: list[Reason] = []
@@ -34,9 +75,9 @@ def explain(model: RecommenderModel, items: ItemList, row: int, context: Context
         if share < MIN_SHARE:
             continue
         if kind == "text" and context.text is not None:
-            reasons += text_reasons(model, song, context.text, share)
+            reasons += text_reasons(model, int(sources.songs[row]), context.text, share)
         else:
-            said = _sentence(model, kind, kinds[kind][1], song, context)
+            said = _sentence(sources, kind, kinds[kind][1], row)
             reasons.append(Reason(kind, round(share, 3), said))
     return reasons
 
@@ -81,26 +122,25 @@ def shared_out(
     return [Reason(kind, round(w, 3), text) for text, w in ordered if w >= least * share]
 
 
-def _sentence(
-    model: RecommenderModel, kind: ReasonKind, part: str, song: int, context: Context
-) -> str:
+def _sentence(sources: Sources, kind: ReasonKind, part: str, row: int) -> str:
+    model, context, song = sources.model, sources.context, int(sources.songs[row])
     if kind == "mood" and context.target is not None:
         of_text = context.text is not None and context.text.mood == context.target.current
         return _mood_sentence(model.catalogue.moods[song], context.target, of_text)
     if part == "deep":
         return "Fits the whole of what you play"
     if kind == "collaborative":
-        return _listeners_sentence(model, part, song, context)
+        return _listeners_sentence(sources, part, row)
     if kind == "content":
-        return _content_sentence(model, song, context)
+        return _content_sentence(sources, part, row)
     if kind == "fresh":
         return "New in the catalogue"
     return _popular_sentence(model, part, song)
 
 
-def _listeners_sentence(model: RecommenderModel, part: str, song: int, context: Context) -> str:
-    source = _strongest(model.taste[part].influences(context, song), context)
-    known = None if source is None else _name(model.catalogue, source)
+def _listeners_sentence(sources: Sources, part: str, row: int) -> str:
+    source = sources.strongest(part, row)
+    known = None if source is None else _name(sources.model.catalogue, source)
     if part == "session":
         return f"Often put on after {known or 'what you play'}"
     return f"Played by listeners of {known or 'your songs'}"
@@ -113,20 +153,14 @@ def _popular_sentence(model: RecommenderModel, part: str, song: int) -> str:
     return f"Played by {count} listener{'s' * (count != 1)}"
 
 
-def _content_sentence(model: RecommenderModel, song: int, context: Context) -> str:
-    catalogue = model.catalogue
-    source = _strongest(model.content.influences(context, song), context)
+def _content_sentence(sources: Sources, part: str, row: int) -> str:
+    catalogue, song = sources.model.catalogue, int(sources.songs[row])
+    source = sources.strongest(part, row)
     if source is None:
         return "Close to what you play"
     if catalogue.artist_codes[source] == catalogue.artist_codes[song]:
         return f"More by {catalogue.artists[song]}, whom you play"
     return f"Close in words and style to {_name(catalogue, source)}"
-
-
-def _strongest(influences: FloatArray | None, context: Context) -> int | None:
-    if influences is None or not len(influences) or not float(influences.max()) > 0:
-        return None
-    return int(context.songs[int(np.argmax(influences))])
 
 
 def _name(catalogue: Catalogue, song: int) -> str:

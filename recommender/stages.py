@@ -75,8 +75,8 @@ class Scorer(Protocol):
         """Return float32 (contexts, songs): what single calls give, row by row."""
         ...
 
-    def influences(self, context: Context, song: int) -> FloatArray | None:
-        """Return float32 (h,): how much each song of the history speaks for ``song``."""
+    def influences(self, context: Context, songs: IntArray) -> FloatArray | None:
+        """Return float32 (n, h): how much each song of the history speaks for each of ``songs``."""
         ...
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -133,6 +133,26 @@ class FollowsModel(Protocol):
     def over(self, model: RecommenderModel) -> CandidateRanker:
         """Return the same ranker over the songs of another model."""
         ...
+
+
+def top_mask(scores: FloatArray, n: int, allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Tell which songs :func:`top_positions` returns among those allowed, bool (songs,).
+
+    Args:
+        scores: float32 (songs,); NaN and -inf are never chosen.
+        n: how many at most.
+        allowed: bool (songs,).
+    """
+    can = allowed & np.isfinite(scores)
+    if np.count_nonzero(can) <= n:
+        return can
+    keys = np.where(can, scores, -np.inf)
+    threshold = np.partition(keys, len(keys) - n)[len(keys) - n]
+    chosen = keys >= threshold
+    surplus = np.count_nonzero(chosen) - n
+    if surplus:
+        chosen[np.flatnonzero(keys == threshold)[-surplus:]] = False
+    return np.asarray(chosen, dtype=np.bool_)
 
 
 def top_positions(scores: FloatArray, n: int) -> IntArray:

@@ -61,6 +61,7 @@ class SongRow(Base):
     arousal: Mapped[float | None]
     mood_emotion: Mapped[str | None] = mapped_column(String(16))
     mood_source: Mapped[str | None] = mapped_column(String(16))
+    explicit: Mapped[bool | None]
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     updated_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
@@ -164,6 +165,31 @@ class ApiKey(Base):
     user: Mapped[str | None] = mapped_column(Text)
     created_at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
     revoked_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+    last_used_at: Mapped[datetime | None] = mapped_column(UtcDateTime)
+
+
+class RateBucket(Base):
+    """What is left of a caller's allowance (a token bucket), as of ``at``."""
+
+    __tablename__ = "rate_buckets"
+
+    key: Mapped[str] = mapped_column(Text, primary_key=True)
+    tokens: Mapped[float]
+    at: Mapped[datetime] = mapped_column(UtcDateTime)
+
+
+class MutedArtist(Base):
+    """An artist whose songs a user wants left out."""
+
+    __tablename__ = "muted_artists"
+
+    user_id: Mapped[int] = mapped_column(
+        ForeignKey("users.id", ondelete="CASCADE"), primary_key=True, autoincrement=False
+    )
+    artist_id: Mapped[int] = mapped_column(
+        ForeignKey("artists.id"), primary_key=True, autoincrement=False
+    )
+    at: Mapped[datetime] = mapped_column(UtcDateTime, default=utc_now)
 
 
 class BundleRecord(Base):

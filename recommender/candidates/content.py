@@ -83,14 +83,13 @@ class ContentScorer:
         """Return float32 (contexts, songs)."""
         return np.stack([self(context) for context in contexts])
 
-    def influences(self, context: Context, song: int) -> FloatArray | None:
-        """Return each history song's part in the score of ``song``, float32 (h,)."""
+    def influences(self, context: Context, songs: IntArray) -> FloatArray | None:
+        """Return each history song's part in the scores of ``songs``, float32 (n, h)."""
         weights = np.zeros(len(context.songs), dtype=np.float32)
         weights[-self.config.recent :] = self._profile(context)[1]
         share = self.config.lyrics_share
-        by_lyrics = self._lyrics[context.songs] @ self._lyrics[song]
-        row = self._metadata[song].toarray().ravel()
-        by_metadata = self._metadata[context.songs] @ row
+        by_lyrics = self._lyrics[songs] @ self._lyrics[context.songs].T
+        by_metadata = (self._metadata[songs] @ self._metadata[context.songs].T).toarray()
         total = weights * (share * by_lyrics + (1 - share) * by_metadata)
         return np.asarray(total, dtype=np.float32)
 

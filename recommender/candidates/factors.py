@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from pydantic import Field
 from scipy.sparse import csr_matrix, vstack
 
-from data.types import FloatArray
+from data.types import FloatArray, IntArray
 from recommender.candidates.ials_solver import Array64, Penalties, fit_factors, solve_rows
 from recommender.candidates.listening import (
     Listening,
@@ -45,24 +45,31 @@ class FactorConfig(ListeningConfig):
     def fold_in(self, rows: csr_matrix, factors: Array64, gram: Array64) -> Array64:
         """Return float64 (n, d) factors of the listeners with these rows."""
 
+    def fold_in_one(
+        self, songs: IntArray, weights: FloatArray, factors: Array64, gram: Array64
+    ) -> Array64:
+        """Return float64 (d,) factors of the listener with this row."""
+        matrix, pull = self.system(songs, weights, factors, gram)
+        return np.asarray(np.linalg.solve(matrix, pull @ factors[songs]))
+
     def split(
-        self, row: csr_matrix, factors: Array64, gram: Array64, song: int
-    ) -> NDArray[np.float64] | None:
-        """Return (stored,) how much a score falls without each stored entry; None if unknown.
+        self, row: IntArray, weights: FloatArray, factors: Array64, gram: Array64, songs: IntArray
+    ) -> Array64 | None:
+        """Return (n, stored) how much scores fall without each stored entry; None if unknown.
 
         The formula of leave-one-out for least squares (Sherman & Morrison, 1950), the penalty held
         fast: with ``h = A^-1 y``, ``x`` loses ``h (pull - held y.x) / (1 - held y.h)``.
         """
-        matrix, pull = self.system(row, factors, gram)
-        items, held = factors[row.indices], pull - self.ground
+        matrix, pull = self.system(row, weights, factors, gram)
+        items, held = factors[row], pull - self.ground
         solved = np.linalg.solve(matrix, items.T)
         said = items @ (solved @ pull)
         lever = 1 - held * np.einsum("hd,dh->h", items, solved)
-        return np.asarray((factors[song] @ solved) * (pull - held * said) / lever)
+        return np.asarray((factors[songs] @ solved) * ((pull - held * said) / lever))
 
     @abstractmethod
     def system(
-        self, row: csr_matrix, factors: Array64, gram: Array64
+        self, songs: IntArray, weights: FloatArray, factors: Array64, gram: Array64
     ) -> tuple[Array64, NDArray[np.float64]]:
         """Return the matrix A of one listener's ``A x = b``, and each entry's weight in b."""
 
@@ -96,16 +103,23 @@ class FactorScorer(ListeningScorer, Generic[Config]):
         users = self.config.fold_in(rows, self._double, self._gram).astype(np.float32)
         return np.asarray(users @ self.factors.T, dtype=np.float32)
 
+    def score_row(self, songs: IntArray, weights: FloatArray) -> FloatArray:
+        """Return float32 (songs,)."""
+        user = self.config.fold_in_one(songs, weights, self._double, self._gram)
+        return np.asarray(self.factors @ user.astype(np.float32), dtype=np.float32)
+
     def users(self, rows: csr_matrix) -> FloatArray:
         """Return float32 (n, d) factors of listeners."""
         return self.config.fold_in(rows, self._double, self._gram).astype(np.float32)
 
-    def row_influences(self, row: csr_matrix, song: int) -> FloatArray:
-        """Return how much the score falls without each song of the history."""
-        if not self._known[song]:
-            return np.zeros(row.nnz, np.float32)
-        parts = self.config.split(row, self._double, self._gram, song)
-        return np.zeros(row.nnz, np.float32) if parts is None else parts.astype(np.float32)
+    def row_influences(self, row: IntArray, weights: FloatArray, songs: IntArray) -> FloatArray:
+        """Return how much the scores fall without each song of the history."""
+        found = np.zeros((len(songs), len(row)), dtype=np.float32)
+        known = self._known[songs]
+        parts = self.config.split(row, weights, self._double, self._gram, songs[known])
+        if parts is not None:
+            found[known] = parts
+        return found
 
     def neighbours(self, song: int) -> FloatArray:
         """Return float32 (songs,) cosines of the factors with those of ``song``; NaN if unknown."""
@@ -179,13 +193,13 @@ class IalsConfig(FactorConfig):
         return np.asarray(solve_rows(rows, factors, self.penalties, gram), dtype=np.float64)
 
     def system(
-        self, row: csr_matrix, factors: Array64, gram: Array64
+        self, songs: IntArray, weights: FloatArray, factors: Array64, gram: Array64
     ) -> tuple[Array64, NDArray[np.float64]]:
         """Return A and the weights of b."""
-        items, weights = factors[row.indices], row.data.astype(np.float64)
-        ridge = self.penalties.ridge(np.array([weights.sum()]), len(factors))
-        matrix = gram + ridge * np.eye(len(gram)) + items.T @ (weights[:, None] * items)
-        return matrix, weights
+        items, pull = factors[songs], weights.astype(np.float64)
+        matrix = gram + items.T @ (pull[:, None] * items)
+        matrix.flat[:: len(gram) + 1] += self.penalties.ridge(pull.sum(), len(factors))
+        return matrix, pull
 
 
 class IalsTermsConfig(IalsConfig):
@@ -258,15 +272,14 @@ class AlsConfig(FactorConfig):
         for number in range(rows.shape[0]):
             row = rows[[number]]
             if row.nnz:
-                matrix, pull = self.system(row, factors, gram)
-                found[number] = np.linalg.solve(matrix, pull @ factors[row.indices])
+                found[number] = self.fold_in_one(row.indices, row.data, factors, gram)
         return found
 
     def system(
-        self, row: csr_matrix, factors: Array64, gram: Array64
+        self, songs: IntArray, weights: FloatArray, factors: Array64, gram: Array64
     ) -> tuple[Array64, NDArray[np.float64]]:
         """Return A = Y'Y + reg + sum (c - 1) y y' and c, the weights of b = sum c y."""
-        items, strength = factors[row.indices], self.alpha * row.data.astype(np.float64)
+        items, strength = factors[songs], self.alpha * weights.astype(np.float64)
         return gram + items.T @ ((strength - 1)[:, None] * items), strength
 
 
@@ -316,9 +329,18 @@ class BprConfig(FactorConfig):
         for number in range(rows.shape[0]):
             seen = rows.indices[rows.indptr[number] : rows.indptr[number + 1]]
             if len(seen):
-                found[number, :-1] = self._newton(factors[seen] - gram)
-                found[number, -1] = 1
+                found[number] = self.fold_in_one(seen, seen, factors, gram)
         return found
+
+    def fold_in_one(
+        self,
+        songs: IntArray,
+        weights: FloatArray,  # noqa: ARG002
+        factors: Array64,
+        gram: Array64,
+    ) -> Array64:
+        """Return float64 (d,) factors of the listener who has played these songs."""
+        return np.append(self._newton(factors[songs] - gram), 1.0)
 
     def _newton(self, gaps: Array64) -> Array64:
         """Return (d - 1,) weights of a logistic regression with penalty; (h, d) gaps."""
@@ -334,16 +356,17 @@ class BprConfig(FactorConfig):
 
     def split(
         self,
-        row: csr_matrix,  # noqa: ARG002
+        row: IntArray,  # noqa: ARG002
+        weights: FloatArray,  # noqa: ARG002
         factors: Array64,  # noqa: ARG002
         gram: Array64,  # noqa: ARG002
-        song: int,  # noqa: ARG002
+        songs: IntArray,  # noqa: ARG002
     ) -> None:
         """Return None: the score is no sum over the history."""
         return
 
     def system(
-        self, row: csr_matrix, factors: Array64, gram: Array64
+        self, songs: IntArray, weights: FloatArray, factors: Array64, gram: Array64
     ) -> tuple[Array64, NDArray[np.float64]]:
         """Not linear."""
         raise NotImplementedError

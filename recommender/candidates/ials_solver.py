@@ -74,7 +74,7 @@ class Penalties:
         """Return a0 times the Gram matrix of the other side."""
         return np.asarray(self.unseen * (other.T @ other))
 
-    def ridge(self, seen: NDArray[np.floating], items: int) -> Array64:
+    def ridge(self, seen: NDArray[np.floating] | np.floating, items: int) -> Array64:
         """Return the penalty of rows that have seen so much, float64 like ``seen``."""
         return np.asarray(self.regularization * (seen + self.unseen * items) ** self.exponent)
 

@@ -40,10 +40,32 @@ class ItemToItemScorer(ListeningScorer):
         """Return float32 (n, songs)."""
         return np.asarray((rows @ self.similarity).toarray(), dtype=np.float32)
 
-    def row_influences(self, row: csr_matrix, song: int) -> FloatArray:
-        """Return float32 (stored,)."""
-        column = self.similarity[row.indices, song].toarray().ravel()
-        return np.asarray(row.data * column, dtype=np.float32)
+    def score_row(self, songs: IntArray, weights: FloatArray) -> FloatArray:
+        """Return float32 (songs,)."""
+        entry, counts = self._entries(songs)
+        strengths = self.similarity.data[entry] * np.repeat(weights, counts)
+        columns = self.similarity.indices[entry]
+        return np.bincount(columns, strengths, self.similarity.shape[1]).astype(np.float32)
+
+    def row_influences(self, row: IntArray, weights: FloatArray, songs: IntArray) -> FloatArray:
+        """Return float32 (n, stored)."""
+        entry, counts = self._entries(row)
+        asked = np.full(self.similarity.shape[1], -1, dtype=np.int64)
+        asked[songs] = np.arange(len(songs))
+        place = asked[self.similarity.indices[entry]]
+        found = np.zeros((len(songs), len(row)), dtype=np.float32)
+        hit = place >= 0
+        of = np.repeat(np.arange(len(row)), counts)[hit]
+        found[place[hit], of] = self.similarity.data[entry[hit]] * weights[of]
+        return found
+
+    def _entries(self, songs: IntArray) -> tuple[IntArray, IntArray]:
+        """Return the places of what is stored in rows of the matrix, and how many each row has."""
+        starts = self.similarity.indptr[songs]
+        counts = self.similarity.indptr[songs + 1] - starts
+        ends = np.cumsum(counts)
+        places = np.arange(int(ends[-1]) if len(ends) else 0)
+        return places + np.repeat(starts - ends + counts, counts), counts
 
     def with_songs(self, total: int) -> ItemToItemScorer:
         """Return a scorer of ``total`` songs."""

@@ -9,7 +9,7 @@ from typing import ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.sparse import csr_matrix, diags
+from scipy.sparse import csr_matrix
 
 from data.config import FrozenConfig
 from data.types import FloatArray, IntArray
@@ -95,8 +95,8 @@ class ListeningScorer(ABC):
         """
 
     @abstractmethod
-    def row_influences(self, row: csr_matrix, song: int) -> FloatArray:
-        """Return float32 (stored,): how much a song's score falls without each stored entry."""
+    def row_influences(self, row: IntArray, weights: FloatArray, songs: IntArray) -> FloatArray:
+        """Return float32 (n, stored): how much songs' scores fall without each entry of a row."""
 
     @abstractmethod
     def with_songs(self, total: int) -> ListeningScorer:
@@ -106,9 +106,18 @@ class ListeningScorer(ABC):
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return what must be stored to rebuild it."""
 
+    def row(self, context: Context) -> tuple[IntArray, FloatArray]:
+        """Return a history's known songs, int64 (stored,) by position, and damped weights."""
+        songs, weights = known_row(context.songs, context.weights, self.known)
+        return songs, damped_weights(weights, np.array([0, len(songs)]), self.weighting)
+
     def rows(self, contexts: Sequence[Context]) -> csr_matrix:
         """Return float32 (contexts, songs) rows of histories; unknown songs are left out."""
-        return history_rows(contexts, self.known, self.weighting)
+        return stacked([self.row(context) for context in contexts], len(self.known))
+
+    def score_row(self, songs: IntArray, weights: FloatArray) -> FloatArray:
+        """Return float32 (songs,) for one row; as :meth:`score_rows`, but cheaper to call."""
+        return self.score_rows(stacked([(songs, weights)], len(self.known)))[0]
 
     def score_many(self, contexts: Sequence[Context]) -> FloatArray:
         """Return float32 (contexts, songs), NaN where song or listener is unknown."""
@@ -120,30 +129,38 @@ class ListeningScorer(ABC):
 
     def __call__(self, context: Context) -> FloatArray:
         """Return float32 (songs,), NaN where song or listener is unknown."""
-        return np.asarray(self.score_many([context])[0], dtype=np.float32)
+        songs, weights = self.row(context)
+        if not len(songs):
+            return np.full(len(self.known), np.nan, dtype=np.float32)
+        return np.where(self.known, self.score_row(songs, weights), np.float32(np.nan))
 
-    def influences(self, context: Context, song: int) -> FloatArray | None:
-        """Return float32 (h,): how much the score of ``song`` falls without each song."""
-        row = self.rows([context])
-        parts = dict(
-            zip(row.indices.tolist(), self.row_influences(row, song).tolist(), strict=True)
-        )
-        return np.array([parts.get(s, 0.0) for s in context.songs.tolist()], dtype=np.float32)
+    def influences(self, context: Context, songs: IntArray) -> FloatArray | None:
+        """Return float32 (n, h): how much each score falls without each song of the history."""
+        row, weights = self.row(context)
+        found = np.zeros((len(songs), len(context.songs)), dtype=np.float32)
+        if len(row):
+            place = np.minimum(np.searchsorted(row, context.songs), len(row) - 1)
+            counts = row[place] == context.songs
+            found[:, counts] = self.row_influences(row, weights, songs)[:, place[counts]]
+        return found
 
 
-def history_rows(
-    contexts: Sequence[Context], known: NDArray[np.bool_], weighting: Weighting
-) -> csr_matrix:
-    """Return float32 (contexts, songs) damped weights of the known songs of each history."""
-    kept = [known[context.songs] for context in contexts]
-    songs = [context.songs[keep] for context, keep in zip(contexts, kept, strict=True)]
-    weights = [context.weights[keep] for context, keep in zip(contexts, kept, strict=True)]
-    indptr = np.concatenate([[0], np.cumsum([len(s) for s in songs])])
-    none = np.zeros(0)
-    parts = (np.concatenate([none, *weights]), np.concatenate([none.astype(np.int64), *songs]))
-    rows = csr_matrix((*parts, indptr), shape=(len(contexts), len(known)), dtype=np.float32)
-    rows.sort_indices()
-    return damped(rows, weighting)
+def stacked(rows: Sequence[tuple[IntArray, FloatArray]], songs: int) -> csr_matrix:
+    """Return the rows of :meth:`ListeningScorer.row` as one float32 (rows, songs) matrix."""
+    indptr = np.concatenate([[0], np.cumsum([len(row) for row, _ in rows])])
+    indices = np.concatenate([np.zeros(0, np.int64), *(row for row, _ in rows)])
+    data = np.concatenate([np.zeros(0, np.float32), *(weights for _, weights in rows)])
+    return csr_matrix((data, indices, indptr), shape=(len(rows), songs))
+
+
+def known_row(
+    songs: IntArray, weights: FloatArray, known: NDArray[np.bool_]
+) -> tuple[IntArray, FloatArray]:
+    """Return those of a history's songs that are known, by position, with their weights."""
+    keep = known[songs]
+    songs, weights = songs[keep], weights[keep]
+    order = np.argsort(songs, kind="stable")
+    return songs[order], weights[order]
 
 
 def damped(rows: csr_matrix, weighting: Weighting) -> csr_matrix:
@@ -153,9 +170,16 @@ def damped(rows: csr_matrix, weighting: Weighting) -> csr_matrix:
     ICDM 2008, eq. 6); the mean of 1 makes counts of plays and strengths of events the same scale.
     """
     found = csr_matrix(rows, dtype=np.float32, copy=True)
+    found.data = damped_weights(found.data, found.indptr, weighting)
+    return found
+
+
+def damped_weights(data: FloatArray, indptr: IntArray, weighting: Weighting) -> FloatArray:
+    """Do what :func:`damped` does to the stored weights of rows, float32 (stored,)."""
     if weighting == "binary":
-        found.data[:] = 1
-        return found
-    found.data = np.log2(1 + found.data)
-    means = np.asarray(found.sum(axis=1)).ravel() / np.maximum(np.diff(found.indptr), 1)
-    return csr_matrix(diags(1 / np.where(means > 0, means, 1)) @ found, dtype=np.float32)
+        return np.ones(len(data), dtype=np.float32)
+    logs = np.log2(1 + data)
+    counts = np.diff(indptr)
+    row = np.repeat(np.arange(len(counts)), counts)
+    means = np.bincount(row, logs, len(counts)) / np.maximum(counts, 1)
+    return np.asarray(logs / np.where(means > 0, means, 1)[row], dtype=np.float32)

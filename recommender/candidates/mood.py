@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from data.types import FloatArray
+from data.types import FloatArray, IntArray
 from recommender.query import ReasonKind
 from recommender.stages import Arrays, Context
 
@@ -56,7 +56,7 @@ class MoodScorer:
         """Return float32 (contexts, songs)."""
         return np.stack([self(context) for context in contexts])
 
-    def influences(self, context: Context, song: int) -> FloatArray | None:  # noqa: ARG002
+    def influences(self, context: Context, songs: IntArray) -> FloatArray | None:  # noqa: ARG002
         """No song of a history speaks for a mood."""
         return None
 

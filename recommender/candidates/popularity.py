@@ -44,7 +44,7 @@ class PopularityScorer:
         """Return float32 (contexts, songs), every row the same."""
         return np.tile(self._scores, (len(contexts), 1))
 
-    def influences(self, context: Context, song: int) -> FloatArray | None:  # noqa: ARG002
+    def influences(self, context: Context, songs: IntArray) -> FloatArray | None:  # noqa: ARG002
         """No song of a history speaks for a popular one."""
         return None
 
@@ -129,7 +129,7 @@ class MoodPopularityScorer:
         """Return float32 (contexts, songs)."""
         return np.stack([self(c) for c in contexts])
 
-    def influences(self, context: Context, song: int) -> FloatArray | None:  # noqa: ARG002
+    def influences(self, context: Context, songs: IntArray) -> FloatArray | None:  # noqa: ARG002
         """No song of a history speaks for it."""
         return None
 

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import ClassVar
 
 import numpy as np
 from pydantic import Field
 from scipy.sparse import csr_matrix, diags
 
-from data.types import IntArray
+from data.types import FloatArray, IntArray
 from recommender.candidates.item_to_item import (
     ItemToItemConfig,
     ItemToItemScorer,
     strongest,
     widened,
 )
-from recommender.candidates.listening import Listening, history_rows
+from recommender.candidates.listening import Listening, known_row
 from recommender.stages import Arrays, Context
 
 
@@ -32,26 +31,12 @@ class SessionScorer(ItemToItemScorer):
         super().__init__("session", similarity)
         self.half_life = half_life
 
-    def rows(self, contexts: Sequence[Context]) -> csr_matrix:
-        """Return float32 (contexts, songs): 1 for the newest song, less for every older one."""
-        rows = [self._recent(c) for c in contexts]
-        parts = [history_rows([c], self.known, "binary") for c in rows]
-        for part, context in zip(parts, rows, strict=True):
-            weight = dict(zip(context.songs.tolist(), context.weights.tolist(), strict=True))
-            part.data = np.array([weight[s] for s in part.indices.tolist()], dtype=np.float32)
-        indptr = np.concatenate([[0], np.cumsum([p.nnz for p in parts])])
-        stacked = (
-            np.concatenate([np.zeros(0, np.float32), *(p.data for p in parts)]),
-            np.concatenate([np.zeros(0, np.int64), *(p.indices for p in parts)]),
-            indptr,
-        )
-        return csr_matrix(stacked, shape=(len(contexts), len(self.known)), dtype=np.float32)
-
-    def _recent(self, context: Context) -> Context:
-        """Keep what still counts a hundredth, with the weight of its age in songs."""
+    def row(self, context: Context) -> tuple[IntArray, FloatArray]:
+        """Return the songs that still count a hundredth: 1 the newest, less every older one."""
         kept = context.songs[-max(1, int(self.half_life * 6.7)) :]
         age = np.arange(len(kept))[::-1]
-        return Context(kept, (0.5 ** (age / self.half_life)).astype(np.float32))
+        weights = (0.5 ** (age / self.half_life)).astype(np.float32)
+        return known_row(kept, weights, self.known)
 
     def with_songs(self, total: int) -> SessionScorer:
         """Return a scorer of ``total`` songs."""

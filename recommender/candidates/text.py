@@ -80,7 +80,7 @@ class TextScorer:
         """Return float32 (contexts, songs)."""
         return np.stack([self(context) for context in contexts])
 
-    def influences(self, context: Context, song: int) -> FloatArray | None:  # noqa: ARG002
+    def influences(self, context: Context, songs: IntArray) -> FloatArray | None:  # noqa: ARG002
         """No song of a history speaks for a text."""
         return None
 

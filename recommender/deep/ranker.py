@@ -105,6 +105,10 @@ class DeepRanker:
         """Return the same ranker over a longer catalogue."""
         return DeepRanker(self._hybrid, self._network, self.card, songs)
 
+    def with_hybrid(self, hybrid: CandidateRanker) -> DeepRanker:
+        """Return the same network as a correction of another hybrid."""
+        return DeepRanker(hybrid, self._network, self.card, self._songs)
+
     def __call__(
         self, context: Context, songs: IntArray, parts: Mapping[str, FloatArray]
     ) -> ItemList:

@@ -59,6 +59,10 @@ class ModelRanker:
         songs = song_features(model, self.components)
         return ModelRanker(self.ranker.with_songs(songs), self.components)
 
+    def with_hybrid(self, hybrid: CandidateRanker) -> ModelRanker:
+        """Return the same network as a correction of another hybrid."""
+        return ModelRanker(self.ranker.with_hybrid(hybrid), self.components)
+
 
 def load_ranker(folder: Path, model: RecommenderModel, hybrid: CandidateRanker) -> CandidateRanker:
     """Return the ranker of a run or a bundle, or ``hybrid`` where it has none that is on.

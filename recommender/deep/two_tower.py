@@ -94,17 +94,17 @@ class TwoTower:
         found[np.asarray(rows @ self.weights.known.astype(np.float32)).ravel() == 0] = np.nan
         return found
 
-    def influences(self, context: Context, song: int) -> FloatArray | None:
-        """Return float32 (h,): how much the score falls without each song of the history."""
-        if not len(context.songs) or not self.weights.known[song]:
+    def influences(self, context: Context, songs: IntArray) -> FloatArray | None:
+        """Return float32 (n, h): how much scores fall without each song; 0 for unknown ones."""
+        if not len(context.songs):
             return None
         strength = damped(context.weights)
         each = strength[:, None] * self.weights.queries[context.songs]
         left = np.sqrt(np.maximum((strength**2).sum() - strength**2, 1e-12))
         without = self._towered(((each.sum(axis=0) - each) / left[:, None]).astype(np.float32))
         whole = self._users(each.sum(axis=0), strength)
-        target = self.weights.targets[song, :-1]
-        return np.asarray(whole @ target - without @ target, dtype=np.float32)
+        falls = self.weights.targets[songs, :-1] @ (whole - without).T
+        return np.where(self.weights.known[songs, None], falls, 0).astype(np.float32)
 
     def with_songs(self, content: FloatArray, at: IntArray, total: int) -> TwoTower:
         """Return a scorer of ``total`` songs; those that are new are placed by content.

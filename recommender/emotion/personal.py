@@ -78,7 +78,7 @@ def split_histories(
     terms = []
     for user, start, end in zip(users.tolist(), first.tolist(), last.tolist(), strict=True):
         row = history[user]
-        matrix, pull = scorer.config.system(row, factors, gram)
+        matrix, pull = scorer.config.system(row.indices, row.data, factors, gram)
         solved = np.linalg.solve(matrix, (pull[:, None] * factors[row.indices]).T).T
         places = np.searchsorted(row.indices, train.song[start:end])
         terms.append(solved[places].astype(np.float32))

@@ -148,25 +148,30 @@ class PlaylistMaker:
         self, pool: ItemList, journey: Journey, query: JourneyQuery, context: Context
     ) -> tuple[PlaylistSong, ...]:
         moods = self.pipeline.model.catalogue.moods[pool.songs]
-        songs = []
-        for place, row in enumerate(journey.order.tolist()):
-            point = Mood(*(round(float(v), 4) for v in journey.points[place]))
-            apart = np.linalg.norm(moods - journey.points[place], axis=1)
-            closer = self.config.closeness * (apart.mean() - apart)
-            evidence = {**pool.evidence, "mood": closer.astype(np.float32)}
-            items = ItemList(pool.songs, pool.scores, evidence)
-            reasons = self._reasons(items, row, context, point) if query.explain else ()
-            songs.append(self._song(pool, row, place + 1, reasons, point))
-        return tuple(songs)
+        apart = np.linalg.norm(moods[None] - journey.points[:, None], axis=2)
+        closer = self.config.closeness * (apart.mean(axis=1) - apart[:, journey.order].diagonal())
+        chosen = pool.take(journey.order)
+        evidence = {**chosen.evidence, "mood": closer.astype(np.float32)}
+        points = [Mood(*(round(float(v), 4) for v in point)) for point in journey.points]
+        items = ItemList(chosen.songs, chosen.scores, evidence)
+        reasons = self._reasons(items, context, points) if query.explain else [()] * len(items)
+        return tuple(
+            self._song(items, row, row + 1, reasons[row], points[row]) for row in range(len(items))
+        )
 
     def _reasons(
-        self, items: ItemList, row: int, context: Context, point: Mood
-    ) -> tuple[Reason, ...]:
-        aimed = replace(context, target=MoodTarget(point, point, "match", 1.0))
-        found = explain(self.pipeline.model, items, row, aimed)
-        mood = self.pipeline.model.catalogue.moods[items.songs[row]]
-        text = f"On the way, at {_place(float(mood[0]), float(mood[1]))}"
-        return tuple(replace(r, text=text) if r.kind == "mood" else r for r in found)
+        self, items: ItemList, context: Context, points: Sequence[Mood]
+    ) -> list[tuple[Reason, ...]]:
+        # Any target does: what is said of the mood says where on the way the song is.
+        aimed = replace(context, target=MoodTarget(points[0], points[0], "match", 1.0))
+        moods = self.pipeline.model.catalogue.moods[items.songs].tolist()
+        return [
+            tuple(
+                replace(r, text=f"On the way, at {_place(*mood)}") if r.kind == "mood" else r
+                for r in found
+            )
+            for found, mood in zip(explain(self.pipeline.model, items, aimed), moods, strict=True)
+        ]
 
     def _plain(
         self,
@@ -181,15 +186,9 @@ class PlaylistMaker:
         if query.minutes is not None:
             seconds = np.nan_to_num(self._seconds(items.songs, durations), nan=TYPICAL_SECONDS)
             items = items.take(np.arange(filling(seconds, 60 * query.minutes)))
-        return tuple(
-            self._song(
-                items,
-                row,
-                row + 1,
-                tuple(explain(self.pipeline.model, items, row, context)) if query.explain else (),
-            )
-            for row in range(len(items))
-        )
+        none: list[tuple[Reason, ...]] = [()] * len(items)
+        reasons = explain(self.pipeline.model, items, context) if query.explain else none
+        return tuple(self._song(items, row, row + 1, reasons[row]) for row in range(len(items)))
 
     def _song(
         self,

@@ -59,17 +59,15 @@ def rerank(
     relevance = (scores - low) / (high - low) if high > low else np.zeros_like(scores)
     nearest = np.zeros(len(scores), dtype=np.float32)
     free = np.ones(len(scores), dtype=np.bool_)
-    used: dict[int, int] = {}
+    used = np.zeros(len(scores), dtype=np.int64)
     chosen: list[int] = []
     while len(chosen) < count:
         cap = config.artist_cap * math.ceil((len(chosen) + 1) / PAGE)
-        full = [a for a, times in used.items() if times >= cap]
-        allowed = free & ~np.isin(artists, full) if full else free
-        pool = allowed if allowed.any() else free
+        allowed = free & (used < cap)
         gain = (1 - config.diversity) * relevance - config.diversity * nearest
-        best = int(np.argmax(np.where(pool, gain, -np.inf)))
+        best = int(np.where(allowed if allowed.any() else free, gain, -np.inf).argmax())
         chosen.append(best)
         free[best] = False
-        used[int(artists[best])] = used.get(int(artists[best]), 0) + 1
-        nearest = np.maximum(nearest, similarity[best])
+        used += artists == artists[best]
+        np.maximum(nearest, similarity[best], out=nearest)
     return np.array(chosen, dtype=np.int64)

@@ -19,24 +19,30 @@ def standardise(scores: FloatArray) -> FloatArray:
     """Return z-scores over the finite entries; 0 elsewhere.
 
     All zeros where nothing can be scored or nothing differs: such a part has no say.
+
+    Args:
+        scores: float32 (..., c); every row by itself.
     """
     finite = np.isfinite(scores)
-    if not finite.any():
-        return np.zeros_like(scores)
-    spread = float(scores[finite].std())
-    if spread < 1e-9:
-        return np.zeros_like(scores)
-    z = (scores - scores[finite].mean()) / spread
-    return np.where(finite, z, 0.0).astype(np.float32)
+    count = np.maximum(finite.sum(axis=-1, keepdims=True), 1)
+    centred = np.where(finite, scores, 0).astype(np.float64)
+    centred = np.where(finite, centred - centred.sum(axis=-1, keepdims=True) / count, 0)
+    spread = np.sqrt((centred**2).sum(axis=-1, keepdims=True) / count)
+    return (centred / np.where(spread < 1e-9, np.inf, spread)).astype(np.float32)
 
 
 def hats(length: int, lengths: Sequence[float]) -> NDArray[np.float64]:
     """Return float64 (lengths,) shares of a history's length: linear in log(1 + length)."""
     places = np.log1p(np.asarray(lengths, dtype=np.float64))
-    return np.array(
-        [np.interp(np.log1p(length), places, row) for row in np.eye(len(places))],
-        dtype=np.float64,
-    )
+    shares = np.zeros(len(places))
+    above = int(np.searchsorted(places, np.log1p(length)))
+    if above in {0, len(places)}:
+        shares[min(above, len(places) - 1)] = 1.0
+        return shares
+    step = places[above] - places[above - 1]
+    shares[above] = (np.log1p(length) - places[above - 1]) / step
+    shares[above - 1] = 1.0 - shares[above]
+    return shares
 
 
 class HybridScorer:
@@ -97,20 +103,25 @@ class HybridScorer:
         with one source of evidence and for one with all of them. A song that came after training
         (without a popularity, not even 0) is neither popular nor unpopular, but fresh.
         """
-        finite = {k: np.isfinite(parts[k]) for k in self.blend.weights if k in parts}
-        covered = {k: float(v.mean()) if len(v) else 0.0 for k, v in finite.items()}
+        names = [part for part in self.blend.weights if part in parts]
+        raw = np.stack([parts[part] for part in names])
+        known = np.isfinite(raw)
+        covered = dict(
+            zip(names, (known.sum(axis=1) / max(1, known.shape[1])).tolist(), strict=True)
+        )
         weights = self.weights(len(context.songs), covered)
-        terms: dict[str, FloatArray] = {}
-        for part, known in finite.items():
-            value = weights[part] * standardise(parts[part])
-            if part != "popular" and known.any():
-                value = value + self.blend.missing.get(part, 0.0) * ~known
+        values = standardise(raw) * np.array([[weights[part]] for part in names], dtype=np.float32)
+        missing = [0.0 if p == "popular" else self.blend.missing.get(p, 0.0) for p in names]
+        if any(missing):
+            lacks = ~known & known.any(axis=1, keepdims=True)
+            values += np.array(missing, dtype=np.float32)[:, None] * lacks
+        spread = float(values.sum(axis=0).std()) if values.size else 0.0
+        if spread > 1e-9:
+            values /= np.float32(spread)
+        scaled: dict[str, FloatArray] = {}
+        for part, value in zip(names, values, strict=True):
             # Rarity is no reason to like a song: it corrects parts that lean on popularity.
             key = part if weights[part] >= 0 else DISCOUNT
-            terms[key] = terms[key] + value if key in terms else value
-        total = np.sum([*terms.values()], axis=0)
-        spread = float(np.std(total)) if np.size(total) else 0.0
-        scale = 1 / spread if spread > 1e-9 else 1.0
-        scaled = {k: np.asarray(scale * v, dtype=np.float32) for k, v in terms.items()}
+            scaled[key] = scaled[key] + value if key in scaled else value
         fresh = np.isnan(parts["popular"])
         return {**scaled, "fresh": self.blend.fresh * fresh.astype(np.float32)}

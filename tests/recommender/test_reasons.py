@@ -26,6 +26,7 @@ from recommender.reasons import explain, shared_out
 from recommender.scoring.hybrid import HybridScorer
 from recommender.stages import Context, ItemList
 from tests.recommender import toys
+from tests.recommender.candidates.contract import influence
 
 PAIRS, USERS = 30, 150
 NO_SONG = np.zeros(0, dtype=np.int64)
@@ -130,11 +131,10 @@ def test_parts_of_one_kind_count_together_and_the_strongest_speaks() -> None:
         {part: np.array([value], np.float32) for part, value in evidence.items()},
     )  # fmt: skip
     context = Context(np.array([0, 2]), np.ones(2, np.float32))
-    first, second = explain(model, items, 0, context)
+    ((first, second),) = explain(model, items, context)
     assert (first.kind, first.weight) == ("collaborative", 0.6)
     assert (second.kind, second.weight) == ("content", 0.4)
-    influences = model.taste["item_knn"].influences(context, 8)
-    assert influences is not None
+    influences = influence(model.taste["item_knn"], context, 8)
     assert title(first) == f"Title {(0, 2)[int(np.argmax(influences))]}"
 
 
@@ -178,8 +178,8 @@ def explained(
     model = pipeline.model
     context = pipeline.context(heard, Query("u"))
     items = pipeline.reranked(pipeline.candidates(context, context.songs, n), n)
-    for row in range(n):
-        for reason in explain(model, items, row, context):
+    for row, reasons in enumerate(explain(model, items, context)):
+        for reason in reasons:
             parts = [
                 p for p in model.taste if p in items.evidence and model.kind_of(p) == reason.kind
             ]
@@ -269,13 +269,14 @@ def test_without_the_mood_its_reason_goes_and_the_score_falls(
             ranker = HybridScorer.of(found.model.config)
             moved = ranker(context, songs, parts)
             still = ranker(replace(context, target=None), songs, parts)
+            untouched = explain(found.model, still, replace(context, target=None))
+            told = explain(found.model, moved, context)
             for row in np.argsort(-moved.scores)[:10].tolist():
-                kinds = {r.kind for r in explain(found.model, moved, row, context)}
+                kinds = {r.kind for r in told[row]}
                 if "mood" in kinds:
                     checked += 1
                     assert moved.scores[row] > still.scores[row]
-                rest = explain(found.model, still, row, replace(context, target=None))
-                assert "mood" not in {r.kind for r in rest}
+                assert "mood" not in {r.kind for r in untouched[row]}
         assert checked > 10
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import and_, case, func, or_, select
+from sqlalchemy import and_, bindparam, case, func, or_, select
 from sqlalchemy.orm import Session
 
 from data.db.base import insert_for
@@ -42,6 +42,29 @@ def _pair_columns() -> tuple[Any, Any]:
 
 
 _WEIGHT, _DISLIKED = _pair_columns()
+
+# Statements of every request are built once: building one costs more than running it.
+_SONGS, _USERS, _EVENTS = SongRow.__table__.c, User.__table__.c, Interaction.__table__.c
+#: One user's songs, oldest event first; a row without a song for a user without events.
+_HISTORY = (
+    select(_SONGS.external_id, _WEIGHT, _DISLIKED)
+    .select_from(User.__table__)
+    .outerjoin(Interaction.__table__, _EVENTS.user_id == _USERS.id)
+    .outerjoin(SongRow.__table__, _SONGS.id == _EVENTS.song_id)
+    .where(_USERS.external_id == bindparam("user"))
+    .group_by(_SONGS.id, _SONGS.external_id)
+    .order_by(func.min(_EVENTS.at), func.min(_EVENTS.id))
+)
+#: One user's moments, newest first.
+_MOMENTS = (
+    select(_SONGS.external_id, _EVENTS.emotion, _EVENTS.at)
+    .select_from(Interaction.__table__)
+    .join(User.__table__, _USERS.id == _EVENTS.user_id)
+    .join(SongRow.__table__, _SONGS.id == _EVENTS.song_id)
+    .where(_USERS.external_id == bindparam("user"), _FELT)
+    .order_by(_EVENTS.at.desc(), _EVENTS.id.desc())
+    .limit(MOST_MOMENTS)
+)
 
 
 class InteractionRepository:
@@ -89,39 +112,25 @@ class InteractionRepository:
         new = insert.on_conflict_do_nothing(index_elements=["user_id", "idempotency_key"])
         return len(self._session.execute(new.returning(Interaction.id), values).all())
 
-    def history(self, user_id: str) -> UserHistory:
-        """Return what the user did, read fresh; unknown users have an empty history."""
-        key = self._session.scalar(select(User.id).where(User.external_id == user_id))
-        if key is None:
-            return UserHistory(user_id)
-        query = (
-            select(SongRow.external_id, _WEIGHT, _DISLIKED)
-            .join(Interaction, Interaction.song_id == SongRow.id)
-            .where(Interaction.user_id == key)
-            .group_by(SongRow.id, SongRow.external_id)
-            .order_by(func.min(Interaction.at), func.min(Interaction.id))
-        )
-        rows = self._session.execute(query).all()
+    def history(self, user_id: str, *, moments: bool = True) -> UserHistory:
+        """Return what the user did, read fresh; unknown users have an empty history.
+
+        Args:
+            user_id: the caller's id.
+            moments: read the moments too, which only a question with a mood needs.
+        """
+        connection = self._session.connection()
+        found = connection.execute(_HISTORY, {"user": user_id}).all()
+        rows = [row for row in found if row[0] is not None]
+        felt = connection.execute(_MOMENTS, {"user": user_id}).all() if moments and rows else []
         return UserHistory(
             user_id,
-            known=True,
+            known=bool(found),
             song_ids=tuple(song for song, _, _ in rows),
             weights=tuple(float(weight) for _, weight, _ in rows),
             disliked=frozenset(song for song, _, disliked in rows if disliked),
-            moments=self._moments_of(key),
+            moments=tuple(Moment(song, str(e), at) for song, e, at in reversed(felt)),
         )
-
-    def _moments_of(self, key: int) -> tuple[Moment, ...]:
-        """Return the latest :data:`MOST_MOMENTS` moments of a user, oldest first."""
-        query = (
-            select(SongRow.external_id, Interaction.emotion, Interaction.at)
-            .join(SongRow, SongRow.id == Interaction.song_id)
-            .where(Interaction.user_id == key, _FELT)
-            .order_by(Interaction.at.desc(), Interaction.id.desc())
-            .limit(MOST_MOMENTS)
-        )
-        found = [Moment(song, str(e), at) for song, e, at in self._session.execute(query)]
-        return tuple(reversed(found))
 
     def iter_events(self, block: int = 5000) -> Iterator[list[EventRow]]:
         """Yield every event in the order it was added, at most ``block`` at a time."""
