@@ -2,9 +2,11 @@
 PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
+LEVEL_SECONDS ?= 60
+FUZZ_INPUTS ?= 10000
 PIP := $(BIN)/python -m pip --disable-pip-version-check install --quiet -c constraints.txt
 
-.PHONY: run test check format bench evaluate clean
+.PHONY: run test check format bench bench-load fuzz evaluate clean
 
 run: $(VENV)/.base ## build the embedded demo and serve it on http://127.0.0.1:8000
 	$(BIN)/attune demo
@@ -27,6 +29,15 @@ bench: $(VENV)/.dev ## measure; SELFIE=photo.jpg FER2013=folder RUN=folder PEERS
 	$(BIN)/attune bench service $(if $(SELFIE),--selfie $(SELFIE))
 	$(BIN)/attune bench training
 	$(BIN)/attune bench vision $(if $(SELFIE),--selfie $(SELFIE)) $(if $(FER2013),--data $(FER2013)) $(if $(RUN),--run $(RUN)) $(if $(USAGE),--usage $(USAGE)) $(foreach p,$(PEERS),--peers $(p))
+
+bench-load: $(VENV)/.dev ## load on the demo and on 50,000 songs (var/bench-50k), beside the obvious way; LEVEL_SECONDS=60
+	$(BIN)/attune demo --no-serve
+	test -e var/bench-50k/bundles/current || $(BIN)/attune bench catalogue --songs 50000 --home var/bench-50k
+	$(BIN)/attune bench load --home $${ATTUNE_HOME:-var} --home var/bench-50k --seconds $(LEVEL_SECONDS) --baseline tests.baseline.obvious:app --json > var/load.json
+	$(BIN)/attune bench load --report var/load.json
+
+fuzz: $(VENV)/.dev ## every fuzz target, FUZZ_INPUTS=10000 inputs each; docs/testing.md
+	OMP_NUM_THREADS=1 $(BIN)/python -m tests.fuzz.run --inputs $(FUZZ_INPUTS) --out var/fuzz
 
 evaluate: $(VENV)/.dev ## evaluate the recommender on whatever the database holds
 	$(BIN)/attune evaluate recommender --config configs/recommender/default.toml --out var/reports/recommender

@@ -18,11 +18,15 @@ class ChangeFeed:
 
     For one thread. What was handed out is not handed out again, so that the caller has to keep it
     until it is dealt with; a new feed starts with the whole catalogue.
+
+    Args:
+        database: the catalogue.
+        since: changes before that moment are not handed out; None for all.
     """
 
-    def __init__(self, database: Database) -> None:
+    def __init__(self, database: Database, since: datetime | None = None) -> None:
         self._database = database
-        self._from: datetime | None = None
+        self._from = None if since is None else since - OVERLAP
         self._seen: dict[int, datetime] = {}
 
     def poll(self) -> list[SongChange]:

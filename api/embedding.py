@@ -185,7 +185,7 @@ def stop_with_parent(stop: threading.Event) -> None:
 def main(settings: Settings | None = None, *, supervised: bool = False) -> None:
     """Run the worker of this process, beside a service that must not wait for it."""
     chosen = settings or Settings()
-    configure_logging(chosen.log_level)
+    configure_logging(chosen.log_level, chosen.log_format)
     stop = threading.Event()
     stop_with_signals(stop)
     if supervised:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from data.db.repositories import UserRepository
 from data.db.session import Database
-from data.ingest import forget_rejects
+from data.ingest import forget_rejects, forget_unmatched
 from data.settings import Settings
 
 
@@ -17,7 +17,10 @@ def erase_user(settings: Settings, database: Database, user: str) -> bool:
     Raises:
         DatabaseUnavailableError: if the database does not answer; nothing is deleted then.
     """
-    with database.session() as session:
+    with database.session(durable=True) as session:
         known = UserRepository(session).erase(user)
-    rows = forget_rejects(settings.home / "rejects", user)
+    if known:
+        database.forget_deleted(compact=True)
+    folder = settings.home / "rejects"
+    rows = forget_rejects(folder, user) + forget_unmatched(folder, user)
     return known or bool(rows)

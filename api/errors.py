@@ -10,12 +10,18 @@ The tree, under :class:`data.errors.AttuneError`::
         ├── UnknownSongError         no song of that id in the catalogue
         ├── UnknownPlaylistError     no playlist of that id
         ├── UnknownUserError         nothing is stored about a user of that id
+        ├── UnknownArtistError       no artist of that name in the catalogue
         ├── NotAcceptableError       in none of the formats that the client takes
         ├── IdempotencyConflictError the key was used before, for something else
+        ├── AmbiguousBodyError       where the body ends is said in two ways
         ├── BodyTooLargeError        more bytes than the service takes
         ├── PictureTooLargeError     one picture has more bytes than the service takes
         ├── NotAPictureError         the body is declared as something else
-        ├── OverloadedError          every inference slot stayed taken
+        ├── BundleRefusedError       a bundle cannot be put in force; the one before stays
+        ├── ExperimentsRefusedError  likewise of the file of experiments
+        ├── OverloadedError          more is asked than the service takes at a time
+        ├── RateLimitedError         the key has used up its requests
+        ├── RequestTimeoutError      the body did not arrive in time
         └── ExpressionUnavailableError  no network is loaded that could read a picture
 
 Their HTTP status lives in ``api.problem``, like that of all others.
@@ -26,8 +32,11 @@ from __future__ import annotations
 from data.errors import AttuneError
 
 __all__ = [
+    "AmbiguousBodyError",
     "BodyTooLargeError",
+    "BundleRefusedError",
     "ConsentRequiredError",
+    "ExperimentsRefusedError",
     "ExpressionUnavailableError",
     "ForbiddenError",
     "IdempotencyConflictError",
@@ -35,8 +44,11 @@ __all__ = [
     "NotAcceptableError",
     "OverloadedError",
     "PictureTooLargeError",
+    "RateLimitedError",
     "RequestError",
+    "RequestTimeoutError",
     "UnauthenticatedError",
+    "UnknownArtistError",
     "UnknownPlaylistError",
     "UnknownSongError",
     "UnknownUserError",
@@ -87,8 +99,36 @@ class NotAPictureError(RequestError):
     """The body is declared as a media type that is no picture Attune reads."""
 
 
+class BundleRefusedError(RequestError):
+    """A bundle is damaged, incomplete or of another version; what was in force stays."""
+
+
+class ExperimentsRefusedError(RequestError):
+    """The file of experiments has a wrong value; the experiments in force stay."""
+
+
 class OverloadedError(RequestError):
-    """No inference slot came free in time; the request may be sent again."""
+    """More is asked than the service takes at a time; the request may be sent again."""
+
+
+class RateLimitedError(RequestError):
+    """The API key has used up its requests.
+
+    Attributes:
+        retry_after_s: whole seconds until the next one is let in, at least 1.
+    """
+
+    def __init__(self, message: str, retry_after_s: int) -> None:
+        super().__init__(message)
+        self.retry_after_s = retry_after_s
+
+
+class AmbiguousBodyError(RequestError):
+    """Where the body ends is said in two ways; a proxy in front may have gone by the other one."""
+
+
+class RequestTimeoutError(RequestError):
+    """The body of the request did not arrive in time."""
 
 
 class ExpressionUnavailableError(RequestError):
@@ -97,3 +137,7 @@ class ExpressionUnavailableError(RequestError):
 
 class UnknownUserError(RequestError):
     """Nothing is stored about the user that is to be exported or erased."""
+
+
+class UnknownArtistError(RequestError):
+    """The catalogue has no artist of that name."""

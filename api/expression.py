@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from api.errors import ExpressionUnavailableError
+from api.metrics import count_expression
 from api.params import Face
 from api.state import Services
 from data.types import EmotionScores
@@ -23,4 +24,6 @@ async def read_expression(running: Services, frames: Sequence[bytes], face: Face
         raise ExpressionUnavailableError(
             "no expression network is loaded here: state `mood=` instead of sending a picture"
         )
-    return await running.gate.run(reader.read, frames, face=face)
+    scores = await running.gate.run(reader.read, frames, face=face)
+    count_expression(scores)
+    return scores

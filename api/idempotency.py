@@ -15,7 +15,10 @@ _KEY = re.compile(r"[\x21-\x7e]{1,128}")
 
 IdempotencyKey = Annotated[
     str | None,
-    Header(description="sent again with the same body, the request has its effect only once"),
+    Header(
+        description="sent again with the same body, the request has its effect only once",
+        json_schema_extra={"minLength": 1, "maxLength": 128, "pattern": r"^[\x21-\x7e]+$"},
+    ),
 ]
 
 

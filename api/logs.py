@@ -1,19 +1,32 @@
-"""Structured logs: one JSON object a line on stderr."""
+"""Structured logs: one JSON object a line on stderr, or lines for people.
+
+The server's own messages and those of libraries take the same form.
+"""
 
 from __future__ import annotations
 
 import logging
 import sys
+import traceback
+from datetime import UTC, datetime
+from typing import Any
 
 import structlog
+from structlog.typing import Processor
 
 from data.errors import ConfigError
 
+_LAST_FRAMES = 6
 
-def configure_logging(level: str = "INFO") -> None:
-    """Send the service's log to stderr as JSON.
+
+def configure_logging(level: str = "INFO", form: str = "json") -> None:
+    """Send the service's log to stderr; safe to repeat.
 
     No processor renders tracebacks with local variables, which may hold bytes of a picture.
+
+    Args:
+        level: least level that is written.
+        form: ``json`` or ``console``.
 
     Raises:
         ConfigError: if there is no such level.
@@ -21,20 +34,65 @@ def configure_logging(level: str = "INFO") -> None:
     number = logging.getLevelNamesMapping().get(level.upper())
     if number is None:
         raise ConfigError(f"log_level {level!r} is none of DEBUG, INFO, WARNING, ERROR, CRITICAL")
+    render = _renderer(form)
     structlog.configure(
         processors=[
+            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
+            render,
         ],
         wrapper_class=structlog.make_filtering_bound_logger(number),
         logger_factory=_stderr_logger,
     )
-    # Parsers of forms and pictures log at debug and warning level what they were given.
-    for name in ("python_multipart", "PIL"):
-        logging.getLogger(name).setLevel(logging.ERROR)
+    _take_over(render, number)
+
+
+def where(error: BaseException) -> list[str]:
+    """Tell where an error happened, without values: messages and locals may hold a caller's."""
+    frames = traceback.extract_tb(error.__traceback__)[-_LAST_FRAMES:]
+    return [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
+
+
+def _renderer(form: str) -> Processor:
+    if form == "json":
+        return structlog.processors.JSONRenderer()
+    return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
 
 
 def _stderr_logger(*_: object) -> structlog.PrintLogger:
     """Look stderr up at every line: it may have been redirected since the start."""
     return structlog.PrintLogger(sys.stderr)
+
+
+class _LibraryHandler(logging.Handler):
+    """Writes what libraries log in the form of our own lines."""
+
+    def __init__(self, render: Processor) -> None:
+        super().__init__()
+        self._render = render
+
+    def emit(self, record: logging.LogRecord) -> None:
+        """Write one line; of an exception its class and place, not its message."""
+        event: dict[str, Any] = {
+            "event": record.getMessage(),
+            "logger": record.name,
+            "level": record.levelname.lower(),
+            "timestamp": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+        }
+        error = record.exc_info[1] if record.exc_info else None
+        if error is not None:
+            event |= {"error": type(error).__name__, "where": where(error)}
+        sys.stderr.write(f"{self._render(None, '', event)!s}\n")
+
+
+def _take_over(render: Processor, level: int) -> None:
+    """Let libraries warn, and the server tell how it starts and ends."""
+    root = logging.getLogger()
+    for before in [known for known in root.handlers if isinstance(known, _LibraryHandler)]:
+        root.removeHandler(before)
+    root.addHandler(_LibraryHandler(render))
+    logging.getLogger("uvicorn").setLevel(level)
+    # Parsers of forms and pictures log at debug and warning level what they were given.
+    for name in ("python_multipart", "PIL"):
+        logging.getLogger(name).setLevel(logging.ERROR)

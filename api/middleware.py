@@ -1,32 +1,29 @@
-"""What surrounds every request: an id, a log line, security headers and a limit on the body.
+"""What surrounds every request: an id, a log line and security headers.
 
 Plain ASGI, so that bodies stream through without being gathered here.
 """
 
 from __future__ import annotations
 
+import asyncio
 import re
 import time
 import traceback
 import uuid
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 import structlog
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.requests import ClientDisconnect, Request
+from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from api.errors import BodyTooLargeError
-from api.problem import BODY_TOO_LARGE, INTERNAL, TOO_LARGE, problem, request_id
+from api import metrics
+from api.answer_headers import added_headers
+from api.problem import ENDING, INTERNAL, problem
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
 #: What logs say for a client that hung up; nobody is left to receive it.
 _CLIENT_GONE = 499
-#: Routes that take pictures; everything else takes small JSON.
-PICTURE_PATHS = frozenset({"/recommend", "/emotion"})
-SMALL_BODY = 64 * 1024
-#: A song with 50,000 characters of lyrics, each written as an escape of up to twelve bytes.
-SONG_PATH, SONG_BODY = "/songs", 700_000
 
 _HEADERS = {
     "X-Content-Type-Options": "nosniff",
@@ -45,10 +42,16 @@ class RequestContextMiddleware:
 
     The log has the route, status, milliseconds and request id; never the query string, a body or
     the message of an unexpected error, since those may hold what a caller sent.
+
+    Args:
+        hsts_seconds: max-age of ``Strict-Transport-Security``; 0 for none.
     """
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, hsts_seconds: int = 0) -> None:
         self._app = app
+        self._headers = dict(_HEADERS)
+        if hsts_seconds:
+            self._headers["Strict-Transport-Security"] = f"max-age={hsts_seconds}"
         self._log = structlog.get_logger("attune.access")
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -59,6 +62,7 @@ class RequestContextMiddleware:
         rid = _accepted_id(Headers(scope=scope).get("x-request-id"))
         scope.setdefault("state", {})["request_id"] = rid
         started = time.perf_counter()
+        metrics.IN_FLIGHT.inc()
         outcome: MutableMapping[str, int] = {}
 
         async def dressed(message: Message) -> None:
@@ -66,14 +70,15 @@ class RequestContextMiddleware:
                 outcome["status"] = message["status"]
                 headers = MutableHeaders(scope=message)
                 headers["X-Request-ID"] = rid
-                for name, value in _HEADERS.items():
+                for name, value in self._headers.items():
                     headers.setdefault(name, value)
+                headers.update(added_headers(scope))
                 if _is_demo(scope):
                     headers["X-Attune-Catalogue"] = "demo"
             await send(message)
 
         try:
-            await self._app(scope, receive, dressed)
+            await self._unless_ending(scope, receive, dressed, outcome)
         except ClientDisconnect:
             outcome["status"] = _CLIENT_GONE
         except Exception as exc:  # the last resort, by design
@@ -83,83 +88,36 @@ class RequestContextMiddleware:
             answer = problem(INTERNAL, rid, INTERNAL.title)
             await answer(scope, receive, dressed)
         finally:
-            ms = round((time.perf_counter() - started) * 1000, 1)
+            seconds = time.perf_counter() - started
+            metrics.IN_FLIGHT.dec()
+            route = route_of(scope)
+            metrics.observe_request(route, scope["method"], outcome.get("status", 0), seconds)
             self._log.info(
                 "request",
                 method=scope["method"],
-                path=_route(scope),
+                path=route,
                 status=outcome.get("status", 0),
-                ms=ms,
+                ms=round(seconds * 1000, 1),
                 request_id=rid,
             )
+
+    async def _unless_ending(
+        self, scope: Scope, receive: Receive, send: Send, outcome: Mapping[str, int]
+    ) -> None:
+        """Serve; a request that is cut off, because the service ends, is told so."""
+        try:
+            await self._app(scope, receive, send)
+        except asyncio.CancelledError:
+            if "status" in outcome:
+                raise
+            rid = scope["state"]["request_id"]
+            await problem(ENDING, rid, ENDING.title)(scope, receive, send)
 
     def _log_unexpected(self, error: Exception, rid: str) -> None:
         """Log where it happened, without values: messages and locals may hold a caller's data."""
         frames = traceback.extract_tb(error.__traceback__)[-6:]
         where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
         self._log.error("unexpected", error=type(error).__name__, where=where, request_id=rid)
-
-
-class BodyLimitMiddleware:
-    """Refuses bodies above a limit while they stream, with or without a ``Content-Length``.
-
-    Args:
-        max_upload: bytes for routes that take pictures; ``/songs`` takes
-            :data:`SONG_BODY`, all others :data:`SMALL_BODY`.
-    """
-
-    def __init__(self, app: ASGIApp, max_upload: int) -> None:
-        self._app = app
-        self._max_upload = max_upload
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serve one ASGI connection."""
-        if scope["type"] != "http":
-            await self._app(scope, receive, send)
-            return
-        pictures = scope["path"] in PICTURE_PATHS
-        other = SONG_BODY if scope["path"] == SONG_PATH else SMALL_BODY
-        limit = self._max_upload if pictures else other
-        guard = _Guard(receive, send, limit)
-        announced = Headers(scope=scope).get("content-length", "0")
-        if announced.isdecimal() and int(announced) > limit:
-            guard.exceeded = True
-        else:
-            try:
-                await self._app(scope, guard.receive, guard.send)
-            except BodyTooLargeError:
-                if guard.started:
-                    raise
-        if guard.exceeded and not guard.started:
-            kind = TOO_LARGE if pictures else BODY_TOO_LARGE
-            detail = f"the request body may have at most {limit} bytes in all"
-            answer = problem(kind, request_id(Request(scope)), detail)
-            await answer(scope, receive, send)
-
-
-class _Guard:
-    """Counts what is received; once over the limit, the application's own answer is dropped."""
-
-    def __init__(self, receive: Receive, send: Send, limit: int) -> None:
-        self._receive = receive
-        self._send = send
-        self._left = limit
-        self.exceeded = False
-        self.started = False
-
-    async def receive(self) -> Message:
-        message = await self._receive()
-        self._left -= len(message.get("body", b""))
-        if self._left < 0:
-            self.exceeded = True
-            raise BodyTooLargeError("the request body is too large")
-        return message
-
-    async def send(self, message: Message) -> None:
-        if self.exceeded and not self.started:
-            return
-        self.started = True
-        await self._send(message)
 
 
 def _accepted_id(given: str | None) -> str:
@@ -175,6 +133,20 @@ def _is_demo(scope: Scope) -> bool:
     return running is not None and running.engine.catalogue == "demo"
 
 
-def _route(scope: Scope) -> str:
-    """The route's template: the path itself may name a user or a song."""
-    return str(getattr(scope.get("route"), "path", "unmatched"))
+def route_of(scope: Scope) -> str:
+    """Return the route's template: the path itself may name a user or a song."""
+    route = scope.get("route") or _plain_route(scope)
+    return str(getattr(route, "path", "unmatched"))
+
+
+def _plain_route(scope: Scope) -> object:
+    """Find what FastAPI does not name: its own description and mounted files."""
+    endpoint = scope.get("endpoint")
+    if endpoint is None:
+        return None
+    routes = scope["app"].routes
+    return next((r for r in routes if endpoint in _targets(r)), None)
+
+
+def _targets(route: object) -> tuple[object, object]:
+    return getattr(route, "endpoint", None), getattr(route, "app", None)

@@ -7,7 +7,8 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from api.problem import MEDIA_TYPE
+from api.openapi_examples import SCHEMAS, parameter_example, response_example
+from api.openapi_problems import document_problems
 from api.schemas import Problem
 
 DESCRIPTION = (
@@ -27,150 +28,31 @@ _FORM = {
             "description": "one to five frames of one moment; their readings are averaged",
         }
     },
-    "required": ["selfie"],
+}
+_TAGS = {
+    "recommend": "Songs for a moment, and the apparent expression alone.",
+    "feedback": "What listeners did with songs.",
+    "songs": "The catalogue.",
+    "playlists": "Journeys from one mood to another.",
+    "users": "What is stored about a listener: to read, to change, to take along, to erase.",
+    "health": "For whoever watches over the service.",
+    "admin": "For the operator.",
+    "pages": "For people.",
 }
 #: Paths that need no key, wherever the service is bound.
 PUBLIC = ("/health/", "/privacy")
-_SONG: dict[str, Any] = {
-    "id": "song-99",
-    "title": "Kettle at Dawn",
-    "artist": "The Example Band",
-    "album": None,
-    "year": 2024,
-    "duration_s": None,
-    "links": {},
-    "mood": {"valence": 0.35, "arousal": -0.4, "emotion": "neutral"},
-}
-_EXAMPLES: dict[str, Any] = {
-    "RecommendationOut": {
-        "user": "ana",
-        "emotion": {
-            "label": "happy",
-            "probabilities": {
-                "angry": 0.01, "disgust": 0.0, "fear": 0.01, "happy": 0.86,
-                "sad": 0.02, "surprise": 0.04, "neutral": 0.06,
-            },
-            "confidence": 0.86,
-            "uncertain": False,
-            "source": "selfie",
-            "faces": 1,
-            "box": {"x": 212, "y": 96, "width": 180, "height": 180},
-        },
-        "mood": {
-            "valence": 0.72,
-            "arousal": 0.41,
-            "strategy": "match",
-            "target": {"valence": 0.72, "arousal": 0.41},
-        },
-        "items": [
-            {
-                "rank": 1,
-                "song": {
-                    "id": "song-17",
-                    "title": "Lanterns on the Weir",
-                    "artist": "The Example Band",
-                    "album": None,
-                    "year": 2021,
-                    "duration_s": 201.0,
-                    "links": {},
-                    "mood": {"valence": 0.6, "arousal": 0.3, "emotion": "happy"},
-                },
-                "score": 0.91,
-                "reasons": [
-                    {"kind": "mood", "weight": 0.4, "text": "Fits a bright, lively mood"}
-                ],
-            }
-        ],
-        "fallback": None,
-        "model_version": "20260102T030405000000-0a1b2c3d",
-        "notice_url": "/privacy",
-        "request_id": "4f1c2d3e",
-    },
-    "SongIn": {
-        "id": "song-99",
-        "title": "Kettle at Dawn",
-        "artist": "The Example Band",
-        "year": 2024,
-        "genre": "folk",
-        "tags": ["slow", "warm"],
-        "language": "en",
-        "lyrics": "Slow rain upon the window\nand the kettle sings to me",
-    },
-    "SongPosted": {
-        "song": {**_SONG, "genre": "folk", "language": "en", "tags": ["slow", "warm"],
-                 "embedding": "pending"},
-        "status": "pending",
-        "duplicate": False,
-        "request_id": "4f1c2d3e",
-    },
-    "SongPage": {
-        "items": [{**_SONG, "genre": "folk", "language": "en", "tags": ["slow", "warm"]}],
-        "next_cursor": "20",
-        "request_id": "4f1c2d3e",
-    },
-    "SimilarOut": {
-        "song": _SONG,
-        "items": [
-            {
-                "rank": 1,
-                "song": {**_SONG, "id": "song-17", "title": "Lanterns on the Weir"},
-                "score": 0.74,
-                "reasons": [{"kind": "content", "weight": 1.0, "text": "Lyrics are close"}],
-            }
-        ],
-        "model_version": "20260102T030405000000-0a1b2c3d",
-        "request_id": "4f1c2d3e",
-    },
-    "PlaylistIn": {"user": "ana", "from": "sad", "to": "0.6,0.4", "minutes": 45},
-    "PlaylistOut": {
-        "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
-        "user": "ana",
-        "name": "Sad to calm",
-        "from": {"valence": -0.63, "arousal": -0.27},
-        "to": {"valence": 0.55, "arousal": -0.6},
-        "strategy": "match",
-        "items": [
-            {
-                "rank": 1,
-                "song": _SONG,
-                "score": 0.83,
-                "reasons": [{"kind": "mood", "weight": 0.6, "text": "On the way, at calm"}],
-                "path": {"valence": -0.63, "arousal": -0.27},
-            }
-        ],
-        "duration_s": 201.0,
-        "durations_unknown": 0,
-        "fallback": None,
-        "model_version": "20260102T030405000000-0a1b2c3d",
-        "created_at": "2026-01-02T03:04:05Z",
-        "links": {
-            name: f"/playlists/0a1b2c3d4e5f60718293a4b5c6d7e8f9.{name}"
-            for name in ("json", "m3u8", "xspf", "jspf")
-        },
-        "duplicate": False,
-        "request_id": "4f1c2d3e",
-    },
-    "FeedbackIn": {"user": "ana", "song": "song-17", "event": "like"},
-    "Problem": {
-        "type": "/docs#no_face",
-        "title": "No face was found",
-        "status": 422,
-        "detail": "no face was found in the picture",
-        "code": "no_face",
-        "request_id": "4f1c2d3e",
-    },
-}  # fmt: skip
 
 
 def picture_body(*, required: bool = False) -> dict[str, Any]:
     """Describe a body that is a form with selfies or one raw picture."""
+    form = {**_FORM, "required": ["selfie"]} if required else _FORM
     raw = {media: {"schema": _PICTURE} for media in ("image/jpeg", "image/png", "image/webp")}
     return {
         "requestBody": {
             "required": required,
             "description": "Form field `selfie` (repeatable up to five times), or the bytes of one "
             "picture. Needs `consent=true`. At most ten megabytes a picture by default.",
-            "content": {"multipart/form-data": {"schema": _FORM}, **raw},
+            "content": {"multipart/form-data": {"schema": form}, **raw},
         }
     }
 
@@ -199,7 +81,7 @@ def _complete(schema: dict[str, Any]) -> dict[str, Any]:
     schemas["Problem"] = Problem.model_json_schema()
     for name in ("HTTPValidationError", "ValidationError"):
         schemas.pop(name, None)
-    for name, example in _EXAMPLES.items():
+    for name, example in SCHEMAS.items():
         schemas[name]["example"] = example
     components["securitySchemes"] = {
         "key": {
@@ -208,6 +90,7 @@ def _complete(schema: dict[str, Any]) -> dict[str, Any]:
             "description": "needed unless the service is bound to loopback",
         }
     }
+    schema["tags"] = [{"name": name, "description": told} for name, told in _TAGS.items()]
     for path, operations in schema["paths"].items():
         for operation in operations.values():
             _complete_operation(operation, public=path.startswith(PUBLIC))
@@ -215,11 +98,16 @@ def _complete(schema: dict[str, Any]) -> dict[str, Any]:
 
 
 def _complete_operation(operation: dict[str, Any], *, public: bool) -> None:
-    reference = {"$ref": "#/components/schemas/Problem"}
-    operation["responses"].pop("422", None)
-    operation["responses"]["default"] = {
-        "description": "A problem; `code` says which.",
-        "content": {MEDIA_TYPE: {"schema": reference}},
-    }
+    operation["summary"] = operation["description"].partition("\n\n")[0].removesuffix(".")
+    for parameter in operation.get("parameters", []):
+        parameter["example"] = parameter_example(parameter["name"], operation["operationId"])
+    operation["responses"].pop("422", None)  # the framework's own
+    for response in operation["responses"].values():
+        for media, content in response.get("content", {}).items():
+            content["example"] = response_example(media, content, operation["operationId"])
+    body = operation.get("requestBody", {}).get("content", {}).get("application/json")
+    if body is not None:
+        body["example"] = response_example("application/json", body, operation["operationId"])
+    document_problems(operation, public=public)
     if not public:
         operation["security"] = [{"key": []}, {}]

@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, BaseModel, Field
 
+from api.experiments import Assignment
+from api.filter_params import Explicit, FirstYear, Languages, LastYear, LeftOutArtists
+from api.plain_text import PLAIN, plain
+from data.moods import EMOTION_MOODS, MOOD_WORDS
 from data.types import Event, Strategy
 
+_AXIS = r"-?(0(\.[0-9]{1,6})?|1(\.0{1,6})?)"
+#: For ``json_schema_extra``: what ``recommender.mood.parse_mood`` takes, written plainly.
+MOOD: dict[str, Any] = {
+    "pattern": f"^({'|'.join(sorted({*EMOTION_MOODS, *MOOD_WORDS}))}|{_AXIS},{_AXIS})$"
+}
 Emotion = Literal["angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"]
 #: How far ahead of ours a caller's clock may be.
 _SKEW = timedelta(days=1)
-
-
-def plain(text: str) -> str:
-    """Return a text of one line, refusing control characters and lone surrogates."""
-    if any(ord(c) < 0x20 or 0x7F <= ord(c) < 0xA0 or 0xD800 <= ord(c) < 0xE000 for c in text):
-        raise ValueError("must not contain control characters")
-    return text
 
 
 def _utc(at: datetime) -> datetime:
@@ -29,8 +31,14 @@ def _utc(at: datetime) -> datetime:
     return at.astimezone(UTC)
 
 
-UserId = Annotated[str, Field(min_length=1, max_length=128), AfterValidator(plain)]
-SongId = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(plain)]
+UserId = Annotated[
+    str, Field(min_length=1, max_length=128, json_schema_extra=PLAIN), AfterValidator(plain)
+]
+SongId = Annotated[
+    str,
+    Field(min_length=1, max_length=512, json_schema_extra=PLAIN, description="id in the catalogue"),
+    AfterValidator(plain),
+]
 Face = Literal["largest", "only"]
 
 
@@ -44,6 +52,7 @@ class RecommendParams(BaseModel):
     mood: str | None = Field(
         None,
         max_length=64,
+        json_schema_extra=MOOD,
         description="a stated mood, `<word>` or `<valence>,<arousal>`; always beats the camera",
         examples=["calm", "0.3,-0.6"],
     )
@@ -59,8 +68,31 @@ class RecommendParams(BaseModel):
     exclude: list[SongId] = Field(
         [], max_length=500, description="ids of more songs to leave out; repeat for each"
     )
+    language: Languages = []
+    year_from: FirstYear = None
+    year_to: LastYear = None
+    explicit: Explicit = True
+    exclude_artist: LeftOutArtists = []
     face: Face = Field("largest", description="which face to use; `only` refuses several")
     explain: bool = Field(True, description="fill in the reasons")
+    session: Annotated[str, AfterValidator(plain)] | None = Field(
+        None,
+        min_length=1,
+        max_length=2000,
+        json_schema_extra={"pattern": r"^[A-Za-z0-9_-]+$"},
+        description="`session` of the answer before: with `offset`, the next page of the same "
+        "list, though feedback, new songs or mutes came between; its mood need not be sent again",
+    )
+    remember: bool = Field(
+        False,
+        description="keep this mood in the user's emotion history, where the service has one",
+    )
+
+    def in_experiment(self, part: Assignment | None) -> Self:
+        """Return the parameters with an arm's choice of what the request leaves open."""
+        if part is None or part.arm.strategy is None or "strategy" in self.model_fields_set:
+            return self
+        return self.model_copy(update={"strategy": part.arm.strategy})
 
 
 class EmotionParams(BaseModel):

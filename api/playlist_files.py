@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import quote
 
+from starlette.requests import Request
 from starlette.responses import Response
 
+from api.caching import tagged_bytes
 from api.errors import NotAcceptableError
 from api.playlist_schemas import PlaylistOut
 from api.schemas import SongOut
@@ -81,18 +83,19 @@ def _weight(media: str, ranges: Mapping[str, float]) -> float:
     return next((ranges[r] for r in (media, whole, "*/*") if r in ranges), 0.0)
 
 
-def file_response(playlist: PlaylistOut, suffix: str, base: str) -> Response:
+def file_response(request: Request, playlist: PlaylistOut, suffix: str) -> Response:
     """Return a playlist as a file.
 
     Args:
+        request: tells the address of the service, and what the client has already.
+        playlist: to be written.
         suffix: any of :data:`FORMATS` but ``json``.
-        base: address of the service, with a slash at its end.
     """
     kind = FORMATS[suffix]
     assert kind.write is not None
-    text = kind.write(track_list(playlist, base))
+    text = kind.write(track_list(playlist, str(request.base_url)))
     headers = {"Content-Disposition": f'attachment; filename="{_slug(playlist.name)}.{suffix}"'}
-    return Response(text.encode("utf-8"), media_type=kind.media[0], headers=headers)
+    return tagged_bytes(request, text.encode("utf-8"), kind.media[0], headers=headers)
 
 
 def track_list(playlist: PlaylistOut, base: str) -> TrackList:

@@ -8,7 +8,15 @@ from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from api.params import SongId, UserId
+from api.filter_params import (
+    Explicit,
+    FirstYear,
+    Languages,
+    LastYear,
+    LeftOutArtists,
+    song_filter,
+)
+from api.params import MOOD, SongId, UserId
 from api.schemas import Number, PointOut, ReasonOut, SongOut
 from data.db.repositories import SavedPlaylist
 from data.types import Mood, Strategy
@@ -23,11 +31,13 @@ from recommender.journeys.query import (
     journey_query,
 )
 
-MoodText = Annotated[str, Field(min_length=1, max_length=64)]
+MoodText = Annotated[str, Field(min_length=1, max_length=64, json_schema_extra=MOOD)]
 
 
 class PlaylistIn(BaseModel):
     """A journey: where it starts and arrives, and how long it is."""
+
+    model_config = ConfigDict(strict=True)
 
     user: UserId
     start: MoodText | None = Field(
@@ -37,6 +47,11 @@ class PlaylistIn(BaseModel):
         None, alias="to", description="likewise; default where `strategy` aims from the start"
     )
     exclude: list[SongId] = Field([], max_length=500, description="ids of songs to leave out")
+    language: Languages = []
+    year_from: FirstYear = None
+    year_to: LastYear = None
+    explicit: Explicit = True
+    exclude_artist: LeftOutArtists = []
     strategy: Strategy = Field(
         "match", description="counts where `to` is left out; `off` is a list by taste alone"
     )
@@ -55,7 +70,8 @@ class PlaylistIn(BaseModel):
         """Return the question.
 
         Raises:
-            InvalidParameterError: if a mood is not known, or both length and minutes are given.
+            InvalidParameterError: if a mood is not known, the years are in the wrong order, or
+                both length and minutes are given.
         """
         return journey_query(
             self.user,
@@ -65,6 +81,7 @@ class PlaylistIn(BaseModel):
             length=self.length,
             minutes=self.minutes,
             exclude=tuple(self.exclude),
+            songs=song_filter(self),
         )
 
     @property

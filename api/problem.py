@@ -19,11 +19,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from api import errors as own
+from api.methods import allowed_methods
 from data import errors as data
 from recommender import errors as recommender
 from vision import errors as vision
 
 MEDIA_TYPE = "application/problem+json"
+#: Not a problem: the client has the answer already.
+NOT_MODIFIED = 304
 _MAX_ECHO = 60
 _log = structlog.get_logger("attune.api")
 
@@ -71,9 +74,19 @@ _ARTIFACT = Kind(
     "The published model cannot be used; /health/ready says what is missing.",
     retry_after=60,
 )
+ENDING = Kind(
+    503,
+    "unavailable",
+    "A part of the service is not there",
+    "The service is being stopped and could not wait for this request. Send it again.",
+    retry_after=1,
+)
 NOT_READY = Kind(503, "not_ready", "The service is not ready", retry_after=5)
 TOO_LARGE = Kind(413, "image_too_large", "The picture has too many bytes or pixels")
 BODY_TOO_LARGE = Kind(413, "body_too_large", "The request body is too large")
+
+BAD_REQUEST = Kind(400, "bad_request", "The request cannot be understood")
+RATE_LIMITED = Kind(429, "rate_limited", "Too many requests", retry_after=1)
 
 #: Narrowest class first decides: the first of an error's classes (by MRO) found here.
 KINDS: Mapping[type[data.AttuneError], Kind] = {
@@ -96,12 +109,20 @@ KINDS: Mapping[type[data.AttuneError], Kind] = {
     own.UnknownSongError: Kind(404, "unknown_song", "There is no such song"),
     own.UnknownPlaylistError: Kind(404, "unknown_playlist", "There is no such playlist"),
     own.UnknownUserError: Kind(404, "unknown_user", "Nothing is stored about this user"),
+    own.UnknownArtistError: Kind(404, "unknown_artist", "There is no such artist"),
     own.NotAcceptableError: Kind(406, "not_acceptable", "In none of the formats asked for"),
     own.IdempotencyConflictError: Kind(409, "idempotency_conflict", "Key used for another body"),
+    own.BundleRefusedError: Kind(409, "bundle_refused", "The bundle cannot be put in force"),
+    own.ExperimentsRefusedError: Kind(
+        409, "experiments_refused", "The experiments cannot be put in force"
+    ),
     own.BodyTooLargeError: BODY_TOO_LARGE,
     own.PictureTooLargeError: TOO_LARGE,
     own.NotAPictureError: Kind(415, "unsupported_image", "That is not a picture"),
     own.OverloadedError: Kind(503, "overloaded", "Too much to do at the moment", retry_after=1),
+    own.AmbiguousBodyError: BAD_REQUEST,
+    own.RateLimitedError: RATE_LIMITED,
+    own.RequestTimeoutError: Kind(408, "request_timeout", "The request did not arrive in time"),
     own.ExpressionUnavailableError: Kind(
         503, "unavailable", "A part of the service is not there", retry_after=60
     ),
@@ -109,13 +130,13 @@ KINDS: Mapping[type[data.AttuneError], Kind] = {
 
 #: Problems that the framework (or a proxy in front) raises by status alone.
 _BY_STATUS: Mapping[int, Kind] = {
-    400: Kind(400, "bad_request", "The request cannot be understood"),
+    400: BAD_REQUEST,
     401: Kind(401, "unauthenticated", "An API key is needed"),
     403: Kind(403, "forbidden", "Not allowed"),
     404: NOT_FOUND,
     405: Kind(405, "method_not_allowed", "That method is not allowed here"),
     413: BODY_TOO_LARGE,
-    429: Kind(429, "rate_limited", "Too many requests", retry_after=1),
+    429: RATE_LIMITED,
 }
 
 
@@ -123,6 +144,19 @@ def all_kinds() -> list[Kind]:
     """Return every documented kind of problem once, by status and code."""
     named = [*KINDS.values(), NOT_READY, *_BY_STATUS.values()]
     return sorted({k.code: k for k in named}.values(), key=lambda k: (k.status, k.code))
+
+
+def example_of(kind: Kind) -> dict[str, Any]:
+    """Return a problem of a kind, for documentation."""
+    return {
+        "type": f"/docs#{kind.code}",
+        "title": kind.title,
+        "status": kind.status,
+        "detail": kind.detail or kind.title,
+        "code": kind.code,
+        "request_id": "4f1c2d3e",
+        **({"parameter": "n"} if kind is INVALID else {}),
+    }
 
 
 def kind_of(error: data.AttuneError) -> Kind:
@@ -156,7 +190,7 @@ def problem(
     }
     sent = dict(headers or {})
     if kind.retry_after is not None:
-        sent["Retry-After"] = str(kind.retry_after)
+        sent.setdefault("Retry-After", str(kind.retry_after))
     if kind.status == HTTPStatus.UNAUTHORIZED:
         sent["WWW-Authenticate"] = 'Bearer realm="attune"'
     return JSONResponse(content, kind.status, sent, MEDIA_TYPE)
@@ -179,7 +213,10 @@ async def _on_attune_error(request: Request, error: Exception) -> Response:
     extra: dict[str, Any] = {}
     if isinstance(error, data.InvalidParameterError):
         extra["parameter"] = error.parameter
-    return problem(kind, request_id(request), str(error) or kind.title, **extra)
+    headers = {}
+    if isinstance(error, own.RateLimitedError):
+        headers["Retry-After"] = str(error.retry_after_s)
+    return problem(kind, request_id(request), str(error) or kind.title, headers, **extra)
 
 
 async def _on_validation_error(request: Request, error: Exception) -> Response:
@@ -198,7 +235,10 @@ async def _on_http_exception(request: Request, error: Exception) -> Response:
         404: "No such page or resource; /docs lists what there is.",
         405: f"{request.method} is not allowed here; see the Allow header.",
     }.get(status, str(error.detail))
-    return problem(kind, request_id(request), detail, error.headers)
+    headers = dict(error.headers or {})
+    if status == HTTPStatus.METHOD_NOT_ALLOWED:
+        headers["Allow"] = allowed_methods(request)
+    return problem(kind, request_id(request), detail, headers)
 
 
 def _invalid(entry: Mapping[str, Any]) -> dict[str, str]:

@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
+from api.experiments import Assignment
 from data.moods import nearest_emotion
 from data.types import EMOTIONS, EmotionScores, Event, Mood, Song, Strategy
 from recommender.query import Fallback, RankedSong, ReasonKind
@@ -79,6 +80,7 @@ class EmotionAnswer(EmotionOut):
     """What ``POST /emotion`` answers."""
 
     notice_url: str
+    notice_version: str | None = Field(description="of the privacy notice at `notice_url`")
     request_id: str
 
 
@@ -124,6 +126,7 @@ class SongOut(BaseModel):
     album: str | None
     year: int | None
     duration_s: Number
+    explicit: bool | None = Field(None, description="marked as explicit; null where nobody said")
     links: dict[str, str]
     mood: SongMoodOut
 
@@ -141,6 +144,7 @@ class SongOut(BaseModel):
             album=song.album,
             year=song.year,
             duration_s=song.duration_s,
+            explicit=song.explicit,
             links=song.links or {},
             mood=SongMoodOut(valence=valence, arousal=arousal, emotion=emotion),
         )
@@ -169,6 +173,18 @@ class ItemOut(BaseModel):
         return cls(rank=ranked.rank, song=song, score=ranked.score, reasons=reasons)
 
 
+class ExperimentOut(BaseModel):
+    """The A/B experiment that the listener takes part in, and which way they are answered."""
+
+    name: str
+    arm: str
+
+    @classmethod
+    def of(cls, part: Assignment | None) -> Self | None:
+        """Build from an assignment, if there is one."""
+        return None if part is None else cls(name=part.experiment, arm=part.arm.name)
+
+
 class RecommendationOut(BaseModel):
     """What ``/recommend`` answers."""
 
@@ -180,7 +196,15 @@ class RecommendationOut(BaseModel):
     items: list[ItemOut]
     fallback: Fallback | None
     model_version: str | None
+    experiment: ExperimentOut | None = Field(
+        None, description="the A/B experiment that decided how this was answered; null for none"
+    )
+    session: str = Field(
+        description="to be sent with `offset` for the next page of this list; another than the one "
+        "that was sent where the model is another, and the pages before do not fit exactly"
+    )
     notice_url: str
+    notice_version: str | None = Field(description="of the privacy notice at `notice_url`")
     request_id: str
 
 
@@ -195,16 +219,22 @@ class FeedbackOut(BaseModel):
 
 
 class ReadyOut(BaseModel):
-    """A service that can answer everything."""
+    """A service that can answer; ``degraded`` where what is published cannot be put in force."""
 
     model_config = ConfigDict(protected_namespaces=())
 
-    status: Literal["ready"]
+    status: Literal["ready", "degraded"]
     model_version: str
     database: Literal["ready"]
     expression: Literal["ready"]
     songs: Literal["ready", "degraded"] = Field(
         description="`degraded` while songs that come now are not seen; answers go on as before"
+    )
+    bundle: Literal["ready", "degraded"] = Field(
+        description="`degraded` while the published bundle is refused; the one before serves on"
+    )
+    experiments: Literal["ready", "degraded"] = Field(
+        description="`degraded` while the experiments file is refused; those before stay in force"
     )
     songs_pending: int = Field(description="songs that wait for their lyrics to be embedded")
     detail: str | None = Field(None, description="what is degraded, and why")

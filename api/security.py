@@ -6,15 +6,19 @@ there too, so that a client behaves the same everywhere.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from ipaddress import ip_address
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 
-from api.errors import ForbiddenError, UnauthenticatedError
-from api.state import services
-from data.db.repositories import ApiKeyRepository
+from api import metrics
+from api.answer_headers import add_headers
+from api.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
+from api.keyring import Keyring
+from api.limits import ANONYMOUS, Allowance, RateLimiter, rule_of
+from data.db.repositories import ApiKeyInfo, ApiKeyRepository
 from data.db.session import Database
 from data.errors import ConfigError
 from data.settings import Settings
@@ -69,22 +73,70 @@ def ensure_safe_bind(settings: Settings, database: Database) -> None:
     )
 
 
-def require(scope: Scope) -> Callable[[Request], Caller]:
-    """Return a dependency that lets only callers with ``scope`` pass; ``admin`` has every scope."""
+class Access:
+    """Lets a request in, or not: its key, its rate limit, its scope, in this order.
 
-    def caller(request: Request) -> Caller:
-        key = _bearer(request)
-        if key is None:
-            if _keys_are_off(request):
-                return Caller()
-            raise UnauthenticatedError("send an API key: `Authorization: Bearer <key>`")
-        with services(request).database.session() as session:
-            info = ApiKeyRepository(session).verify(key)
+    Belongs to one event loop.
+    """
+
+    def __init__(self, settings: Settings, database: Database) -> None:
+        self._settings = settings
+        self.keys = Keyring(database)
+        self._limiter = RateLimiter(database, rule_of(settings))
+
+    async def admit(self, request: Request, scope: Scope) -> Caller:
+        """Return who makes the request.
+
+        Raises:
+            UnauthenticatedError: if a key is missing, unknown or revoked.
+            RateLimitedError: if it has used up its requests.
+            ForbiddenError: if it lacks the scope; ``admin`` has every scope.
+            DatabaseUnavailableError: if the key cannot be looked up.
+        """
+        info = await self._identified(request)
+        await self._count(request, ANONYMOUS if info is None else info.id)
         if info is None:
-            raise UnauthenticatedError("the API key is unknown or revoked")
+            return Caller()
         if scope not in info.scopes and "admin" not in info.scopes:
             raise ForbiddenError(f"the API key lacks the scope {scope!r}")
         return Caller(info.user)
+
+    async def close(self) -> None:
+        """Wait for what is being written about keys."""
+        await self.keys.close()
+        await self._limiter.close()
+
+    async def _identified(self, request: Request) -> ApiKeyInfo | None:
+        key = _bearer(request)
+        if key is None:
+            _check_local(request, self._settings)
+            return None
+        info = await self.keys.find(key)
+        if info is None:
+            raise UnauthenticatedError("the API key is unknown or revoked")
+        return info
+
+    async def _count(self, request: Request, bucket: str) -> None:
+        rule = self._limiter.rule
+        if rule is None:
+            return
+        try:
+            left = await self._limiter.admit(bucket)
+        except RateLimitedError as exc:
+            metrics.RATE_LIMITED.inc()
+            add_headers(request, Allowance(0, exc.retry_after_s).headers(rule))
+            raise
+        if left is not None:
+            add_headers(request, left.headers(rule))
+
+
+def require(scope: Scope) -> Callable[[Request], Awaitable[Caller]]:
+    """Return a dependency that lets only callers with ``scope`` pass; ``admin`` has every scope."""
+
+    async def caller(request: Request) -> Caller:
+        access = request.app.state.services.access
+        assert isinstance(access, Access)
+        return await access.admit(request, scope)
 
     return caller
 
@@ -99,16 +151,42 @@ def _bearer(request: Request) -> str | None:
     return key.strip()
 
 
-def _keys_are_off(request: Request) -> bool:
-    """True on loopback, both as configured and as the connection really came in.
+def _check_local(request: Request, settings: Settings) -> None:
+    """Let a request pass without a key only where no other machine can have made it.
 
-    The second look catches a service configured for loopback that was started on another address
-    (``uvicorn --host``). Servers without an address, such as a test client, pass.
+    The service must be bound to loopback as configured and as the connection really came in: the
+    second catches ``uvicorn --host``. A browser on this machine may be made to ask by a page of
+    elsewhere; its ``Host`` (DNS rebinding, or a proxy that serves others) or its ``Origin`` then
+    tells. Servers without an address, such as a test client, pass.
+
+    Raises:
+        UnauthenticatedError: if a key is needed.
     """
-    if not is_loopback(services(request).settings.host):
-        return False
-    server = request.scope.get("server")
+    if not is_loopback(settings.host):
+        raise UnauthenticatedError("send an API key: `Authorization: Bearer <key>`")
+    server = (request.scope.get("server") or ("",))[0]
+    if not _is_address(server):
+        return
+    origin = request.headers.get("origin")
+    foreign = origin not in (None, *settings.cors_origins) and not _is_local(origin or "")
+    host = "//" + request.headers.get("host", "")
+    if not is_loopback(server) or not _is_local(host) or foreign:
+        raise UnauthenticatedError(
+            "only this machine needs no API key, under its own name: send "
+            "`Authorization: Bearer <key>`"
+        )
+
+
+def _is_local(address: str) -> bool:
     try:
-        return ip_address(str(server[0])).is_loopback if server else True
+        return is_loopback(urlsplit(address).hostname or "")
+    except ValueError:  # brackets that do not close
+        return False
+
+
+def _is_address(host: str) -> bool:
+    try:
+        ip_address(host)
     except ValueError:
-        return True
+        return False
+    return True

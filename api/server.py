@@ -2,14 +2,24 @@
 
 from __future__ import annotations
 
+import math
 import os
+import sys
+from functools import partial
 from typing import Any
 
+import structlog
 import uvicorn
+from uvicorn.config import STARTUP_FAILURE
 
 from api.app import create_app
+from api.experiments import check_experiments
+from api.logs import configure_logging
+from api.metrics_folder import metrics_folder
+from api.protocol import GuardedProtocol
 from api.security import ensure_safe_bind
-from api.supervision import embedding_supervisor
+from api.supervision import embedding_supervisor, worker_environment
+from api.workers import GracefulServer, WorkerPool
 from data.settings import Settings
 from recommender.bootstrap import build_database
 
@@ -17,39 +27,52 @@ from recommender.bootstrap import build_database
 def run_server(settings: Settings) -> None:
     """Serve until told to stop, with the embedding worker beside the service.
 
+    Exits with a status other than 0 if it could not start, or had to leave requests unanswered.
+
     Raises:
-        ConfigError: if the service would be reachable from outside without API keys.
+        ConfigError: if the service would be reachable from outside without API keys, or the
+            experiments file is wrong.
         StorageError: if the database cannot be used, or lacks migrations.
     """
+    if not structlog.is_configured():
+        configure_logging(settings.log_level, settings.log_format)
     _check_bind(settings)
+    check_experiments(settings)
     worker = embedding_supervisor(settings) if settings.embed_worker else None
     if worker is not None:
         worker.start()
     try:
-        _run(settings)
+        status = _run(settings)
     finally:
         if worker is not None:
             worker.stop()
+    if status:
+        sys.exit(status)
 
 
-def _run(settings: Settings) -> None:
+def _run(settings: Settings) -> int:
     # uvicorn's own access log would write query strings, and those name listeners and moods.
     options: dict[str, Any] = {
         "host": settings.host,
         "port": settings.port,
         "access_log": False,
+        "log_config": None,  # its other lines take the form of ours: api.logs
         "server_header": False,
+        "http": partial(GuardedProtocol, head_timeout_s=settings.head_timeout_s),
+        "ws": "none",
         "log_level": settings.log_level.lower(),
-        "timeout_graceful_shutdown": 15,
+        "timeout_graceful_shutdown": math.ceil(settings.shutdown_s),
     }
     if settings.workers == 1:
-        uvicorn.run(create_app(settings), **options)
-        return
+        server = GracefulServer(uvicorn.Config(create_app(settings), **options))
+        server.run()
+        return 0 if server.started else STARTUP_FAILURE
     # Worker processes build their own application from the environment: it must say what the
     # command line said, above all which address decides whether keys are needed.
-    os.environ["ATTUNE_HOST"] = settings.host
-    os.environ["ATTUNE_PORT"] = str(settings.port)
-    uvicorn.run("api.app:create_app", factory=True, workers=settings.workers, **options)
+    os.environ.update(worker_environment(settings))
+    config = uvicorn.Config("api.app:create_app", factory=True, workers=settings.workers, **options)
+    with metrics_folder(settings):
+        return WorkerPool(config, settings.shutdown_s).run()
 
 
 def _check_bind(settings: Settings) -> None:

@@ -6,7 +6,8 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
-from api.params import SongId, plain
+from api.params import SongId
+from api.plain_text import NAMED, PLAIN, plain
 from data.text import song_key
 from data.types import SongInput
 
@@ -35,16 +36,27 @@ def _address(text: str) -> str:
     return text
 
 
-Name = Annotated[str, Field(min_length=1, max_length=512), AfterValidator(_named)]
-Tag = Annotated[str, Field(min_length=1, max_length=100), AfterValidator(_named)]
-Address = Annotated[str, Field(max_length=2000), AfterValidator(_address)]
+Name = Annotated[
+    str, Field(min_length=1, max_length=512, json_schema_extra=NAMED), AfterValidator(_named)
+]
+Tag = Annotated[
+    str, Field(min_length=1, max_length=100, json_schema_extra=NAMED), AfterValidator(_named)
+]
+Code = Annotated[
+    str, Field(min_length=1, max_length=35, json_schema_extra=NAMED), AfterValidator(_named)
+]
+Address = Annotated[
+    str,
+    Field(max_length=2000, json_schema_extra={"pattern": r"^https?://[^\x00-\x1f\x7f-\x9f]*$"}),
+    AfterValidator(_address),
+]
 Axis = Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]
 
 
 class SongIn(BaseModel):
     """A song of the catalogue; of a song that is there, what is left out stays as it was."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", strict=True)
 
     id: SongId | None = Field(None, description="default: made of artist and title")
     title: Name
@@ -52,14 +64,14 @@ class SongIn(BaseModel):
     album: Name | None = None
     year: int | None = Field(None, ge=1, le=2200)
     duration_s: float | None = Field(None, gt=0, le=360_000, allow_inf_nan=False)
-    language: Annotated[str, Field(min_length=1, max_length=35), AfterValidator(_named)] | None = (
-        Field(None, description="a code such as `en`")
-    )
+    language: Code | None = Field(None, description="a code such as `en`")
     genre: Name | None = None
+    explicit: bool | None = Field(None, description="whether the words are marked as explicit")
     tags: list[Tag] = Field([], max_length=100)
     lyrics: Annotated[str, AfterValidator(_lyric)] | None = Field(
         None,
         max_length=MOST_LYRICS,
+        json_schema_extra={"pattern": r"^[^\x00]*$"},
         description="the whole text; never logged and never shown. Empty text takes lyrics away",
     )
     valence: Axis | None = Field(None, description="stated mood; needs `arousal`")
@@ -88,6 +100,7 @@ class SongIn(BaseModel):
             lyrics=self.lyrics,
             valence=self.valence,
             arousal=self.arousal,
+            explicit=self.explicit,
         )
 
 
@@ -103,9 +116,15 @@ class SongSearch(BaseModel):
     language: Name | None = Field(None, max_length=35, description="exact code")
     year_from: int | None = Field(None, ge=0, le=9999, description="first year")
     year_to: int | None = Field(None, ge=0, le=9999, description="last year")
+    explicit: bool | None = Field(
+        None, description="`true`: only songs marked as explicit; `false`: only others"
+    )
     n: int = Field(20, ge=1, le=100, description="songs on a page")
-    cursor: Annotated[str, Field(max_length=32), AfterValidator(plain)] | None = Field(
-        None, description="`next_cursor` of the page before"
+    cursor: Annotated[str, AfterValidator(plain)] | None = Field(
+        None,
+        max_length=32,
+        json_schema_extra=PLAIN,
+        description="`next_cursor` of the page before",
     )
 
     @model_validator(mode="after")

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from starlette.requests import Request
 
+from api.experiments import Assignment
 from api.inference import InferenceGate
 from api.lyrics import LyricVectors
 from api.schemas import SongMood
+from api.split import Split
 from data.db.session import Database
 from data.settings import Settings
 from data.types import EmotionScores, FloatArray, Song, UserHistory
 from recommender.journeys.query import Durations, JourneyQuery, PlaylistAnswer
 from recommender.query import Query, RankedSong, Recommendation
 from recommender.reading import MoodReading
+from recommender.variants import AnswerSettings
 
 if TYPE_CHECKING:
+    from api.answering import Answering
+    from api.keeper import EngineKeeper
+    from api.security import Access
     from api.watcher import CatalogueWatcher
 
 #: The most listened songs: (how many, which not) -> (song id, score).
@@ -92,14 +98,21 @@ class RecommendationEngine(Protocol):
         """Return an engine that knows these songs too; this one stays as it is."""
         ...
 
+    def with_settings(self, settings: AnswerSettings, /) -> RecommendationEngine:
+        """Return an engine of the same songs that answers by other settings."""
+        ...
+
 
 @dataclass(slots=True)
 class Services:
     """Everything a route may need.
 
     Attributes:
-        engine: the one in force; the watcher puts another in its place.
-        watcher: None where nobody watches the catalogue.
+        engine: the one in force; the keeper puts another in its place.
+        watcher: of the engine in force; None where nobody watches the catalogue.
+        split: the experiments in force, with the engines of their arms.
+        keeper: of the engines; None where they stay as they are.
+        access: who may come in; None where nobody asks over HTTP.
     """
 
     settings: Settings
@@ -107,7 +120,17 @@ class Services:
     engine: RecommendationEngine
     gate: InferenceGate
     vectors: LyricVectors
+    answering: Answering
     watcher: CatalogueWatcher | None = None
+    split: Split = field(default_factory=Split)
+    keeper: EngineKeeper | None = None
+    access: Access | None = None
+
+    def for_user(self, user: str) -> tuple[Services, Assignment | None]:
+        """Return the services as a user's experiment has them, and what that is, if any."""
+        found = self.split.assign(user)
+        engine = None if found is None else self.split.engine_of(found)
+        return (self if engine is None else replace(self, engine=engine)), found
 
 
 def services(request: Request) -> Services:

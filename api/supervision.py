@@ -9,8 +9,10 @@ import threading
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import structlog
+from pydantic import SecretStr, TypeAdapter
 
 from data.settings import Settings
 
@@ -127,6 +129,17 @@ def worker_environment(settings: Settings) -> dict[str, str]:
     """Return this environment with the settings in force, which a command line may have changed."""
     own = {f"ATTUNE_{name.upper()}" for name in Settings.model_fields}
     kept = {name: value for name, value in os.environ.items() if name.upper() not in own}
-    given = {f"ATTUNE_{name.upper()}": str(value) for name, value in settings if value is not None}
+    given = {
+        f"ATTUNE_{name.upper()}": _as_text(value) for name, value in settings if value is not None
+    }
     # One thread of arithmetic: the other cores are for answers.
     return {**kept, **given, "OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1"}
+
+
+def _as_text(value: object) -> str:
+    """Write a value as pydantic-settings reads it from the environment."""
+    if isinstance(value, SecretStr):
+        return value.get_secret_value()
+    if isinstance(value, dict | list | tuple | set | frozenset):
+        return TypeAdapter(Any).dump_json(value).decode("utf-8")
+    return str(value)

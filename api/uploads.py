@@ -8,6 +8,7 @@ checked at the first sign of a picture, before any of it is decoded.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -39,10 +40,12 @@ class UploadLimits:
     Attributes:
         max_bytes: largest single picture, bytes.
         consent: whether the caller has the pictured person's consent.
+        check_room: refuses a picture that nobody would have time for; None where it is not read.
     """
 
     max_bytes: int
     consent: bool
+    check_room: Callable[[], None] | None = None
 
     def check_consent(self) -> None:
         """Refuse a picture that comes without consent.
@@ -77,7 +80,10 @@ async def read_frames(request: Request, limits: UploadLimits) -> list[bytes]:
         PictureTooLargeError: one picture has too many bytes.
         NotAPictureError: the body is declared as something that is no picture.
         InvalidParameterError: the form is broken or has too many pictures.
+        OverloadedError: too many pictures wait already; the body is not even read.
     """
+    if limits.check_room is not None and limits.consent and _brings_body(request):
+        limits.check_room()
     declared = request.headers.get("content-type", "")
     kind, options = parse_options_header(declared)
     media_type = kind.decode("latin-1")
@@ -86,6 +92,11 @@ async def read_frames(request: Request, limits: UploadLimits) -> list[bytes]:
     if media_type in _RAW_TYPES or media_type in _UNDECLARED:
         return await _read_raw(request, limits)
     return await _refuse_body(request, media_type)
+
+
+def _brings_body(request: Request) -> bool:
+    headers = request.headers
+    return headers.get("content-length", "0") != "0" or "transfer-encoding" in headers
 
 
 async def _read_raw(request: Request, limits: UploadLimits) -> list[bytes]:

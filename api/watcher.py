@@ -11,12 +11,13 @@ import contextlib
 import threading
 import time
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
 import numpy as np
 import structlog
 
+from api import metrics
 from api.changes import ChangeFeed
 from api.lyrics import LyricVectors, lyric_key
 from api.state import RecommendationEngine
@@ -38,6 +39,8 @@ class CatalogueWatcher:
         engine: the one in force.
         swap: puts another engine in force; called from the watcher's thread.
         interval_s: pause between looks; 0 looks once, at the start.
+        known_to: songs that changed later are not in the bundle as they are; default: the moment
+            that the bundle's version tells.
     """
 
     def __init__(
@@ -47,6 +50,7 @@ class CatalogueWatcher:
         engine: RecommendationEngine,
         swap: Callable[[RecommendationEngine], None],
         interval_s: float = 1.0,
+        known_to: datetime | None = None,
     ) -> None:
         self._database = database
         self._vectors = vectors
@@ -55,7 +59,7 @@ class CatalogueWatcher:
         self._interval_s = interval_s
         self._feed = ChangeFeed(database)
         self._known = engine.song_ids
-        self._published = published_at(engine.version)
+        self._published = known_to or published_at(engine.version)
         #: Songs to put in; song id -> nothing, in order.
         self._todo: dict[str, None] = {}
         #: Songs that are in without their vector: song id -> key of their lyrics.
@@ -63,7 +67,8 @@ class CatalogueWatcher:
         self._trouble: str | None = None
         self._stopping = threading.Event()
         self._woken = threading.Event()
-        self._thread = threading.Thread(target=self._run, name="attune-watcher", daemon=True)
+        self._looking = threading.Lock()
+        self._thread: threading.Thread | None = None
 
     @property
     def trouble(self) -> str | None:
@@ -77,6 +82,7 @@ class CatalogueWatcher:
 
     def start(self) -> None:
         """Start looking; returns at once."""
+        self._thread = threading.Thread(target=self._run, name="attune-watcher", daemon=True)
         self._thread.start()
 
     def wake(self) -> None:
@@ -87,8 +93,14 @@ class CatalogueWatcher:
         """End after the look in hand."""
         self._stopping.set()
         self._woken.set()
-        if self._thread.is_alive():
+        if self._thread is not None and self._thread.is_alive():
             self._thread.join(30)
+
+    @contextlib.contextmanager
+    def paused(self) -> Iterator[None]:
+        """Wait for the look in hand, and let none begin meanwhile."""
+        with self._looking:
+            yield
 
     def look(self) -> int:
         """Take in what changed.
@@ -100,6 +112,10 @@ class CatalogueWatcher:
             StorageError: if the database does not answer. Nothing is lost, the next look goes on.
             ArtifactError: if the vectors cannot be read; likewise.
         """
+        with self._looking:
+            return self._look()
+
+    def _look(self) -> int:
         if self._engine.version is None:
             return 0  # without a model the database's popular songs answer
         changes = self._feed.poll()
@@ -172,10 +188,13 @@ class CatalogueWatcher:
                 where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
                 _log.error("watcher_failed", error=type(exc).__name__, where=where)
             self._trouble = type(exc).__name__
+            metrics.WATCHER_TROUBLE.set(1)
             return False
         if self._trouble is not None:
             _log.info("watcher_recovered")
         self._trouble = None
+        metrics.WATCHER_TROUBLE.set(0)
+        metrics.SONGS_PENDING.set(self.pending)
         if count:
             _log.info("songs_taken_in", songs=count, without_vector=self.pending)
         return True

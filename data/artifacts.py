@@ -5,6 +5,9 @@ Layout::
     <root>/<version>/manifest.json     component configs, metrics, seed, sha256 of every file
     <root>/<version>/<files>           ONNX networks, npz arrays (no pickle anywhere)
     <root>/current                     text file naming the version in force
+
+One process at a time writes here. What a publisher that was killed has left, under a name with a
+dot, is removed by the next one.
 """
 
 from __future__ import annotations
@@ -14,15 +17,19 @@ import json
 import os
 import shutil
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
 from data.errors import ArtifactError, BundleCorruptError, BundleNotFoundError
+from data.locks import locked_folder
 
 FORMAT = 1
+#: Beginnings of the names of what is not whole yet.
+_PARTIAL, _CURRENT = ".partial-", ".current-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,10 +77,21 @@ def publish_bundle(
         activate: switch ``current`` to the new bundle.
     """
     hashes = {name: file_sha256(path) for name, path in sorted(files.items())}
+    root.mkdir(parents=True, exist_ok=True)
+    with _publishing(root):
+        version = _publish(root, files, manifest, hashes)
+        if activate:
+            _activate(root, version)
+    return open_bundle(root / version)
+
+
+def _publish(
+    root: Path, files: Mapping[str, Path], manifest: Mapping[str, Any], hashes: Mapping[str, str]
+) -> str:
+    """Write one bundle whole and rename it into place; returns its version."""
     digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:8]
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{digest}"
-    root.mkdir(parents=True, exist_ok=True)
-    partial = root / f".partial-{uuid.uuid4().hex}"
+    partial = root / f"{_PARTIAL}{uuid.uuid4().hex}"
     partial.mkdir()
     try:
         for name, source in files.items():
@@ -87,9 +105,7 @@ def publish_bundle(
         _fsync(root)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
-    if activate:
-        activate_bundle(root, version)
-    return open_bundle(root / version)
+    return version
 
 
 def activate_bundle(root: Path, version: str) -> None:
@@ -100,10 +116,28 @@ def activate_bundle(root: Path, version: str) -> None:
     """
     if not (root / version / "manifest.json").exists():
         raise BundleNotFoundError(f"no bundle {version!r} under {root}")
-    partial = root / f".current-{uuid.uuid4().hex}"
+    with _publishing(root):
+        _activate(root, version)
+
+
+def _activate(root: Path, version: str) -> None:
+    partial = root / f"{_CURRENT}{uuid.uuid4().hex}"
     partial.write_text(version, encoding="utf-8")
     _fsync(partial)
     os.replace(partial, root / "current")
+    _fsync(root)
+
+
+@contextmanager
+def _publishing(root: Path) -> Iterator[None]:
+    """Let one process at a time write here; remove what one that was killed has left."""
+    with locked_folder(root):
+        for left in root.iterdir():
+            if left.name.startswith(_PARTIAL):
+                shutil.rmtree(left, ignore_errors=True)
+            elif left.name.startswith(_CURRENT):
+                left.unlink(missing_ok=True)
+        yield
 
 
 def open_bundle(path: Path) -> Bundle:
@@ -117,7 +151,7 @@ def open_bundle(path: Path) -> Bundle:
         manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     except FileNotFoundError as exc:
         raise BundleNotFoundError(f"no bundle at {path}") from exc
-    except (json.JSONDecodeError, UnicodeDecodeError) as exc:
+    except (ValueError, RecursionError) as exc:
         raise BundleCorruptError(f"{path}/manifest.json is not readable JSON") from exc
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
         raise BundleCorruptError(f"{path} has not bundle format {FORMAT}; publish it again")
@@ -126,7 +160,8 @@ def open_bundle(path: Path) -> Bundle:
         raise BundleCorruptError(f"the manifest of {path} is not of that bundle; publish it again")
     for name, expected in listed.items():
         file = path / name
-        if Path(name).name != name or not file.is_file():
+        # Not Path.is_file, which raises for a name that is too long.
+        if Path(name).name != name or not os.path.isfile(file):
             raise BundleCorruptError(f"bundle {path.name} lacks its file {name!r}")
         if file_sha256(file) != expected:
             raise BundleCorruptError(f"{name!r} of bundle {path.name} was changed; publish again")
@@ -141,12 +176,12 @@ def current_bundle(root: Path) -> Bundle:
         BundleCorruptError: if it does not verify.
     """
     try:
-        version = (root / "current").read_text(encoding="utf-8").strip()
+        version = (root / "current").read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError as exc:
         raise BundleNotFoundError(
             f"no bundle is published under {root}: run `attune publish RUN...` or `attune demo`"
         ) from exc
-    if not version or Path(version).name != version:
+    if not version or not version.isprintable() or Path(version).name != version:
         raise ArtifactError(f"{root}/current names no bundle: {version!r}")
     return open_bundle(root / version)
 

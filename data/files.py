@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import struct
+import tokenize
 import uuid
 import zipfile
+import zlib
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -13,6 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import ArtifactError
+
+#: What numpy and zipfile raise on broken or hostile ``.npz`` bytes, depending on where they break;
+#: a header may promise more than there is memory.
+BROKEN_ARRAYS = (
+    OSError, ValueError, EOFError, MemoryError, NotImplementedError, OverflowError, RuntimeError,
+    SyntaxError, TypeError, struct.error, tokenize.TokenError, zipfile.BadZipFile, zlib.error,
+)  # fmt: skip
 
 
 def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
@@ -53,10 +63,11 @@ def load_arrays(
         ArtifactError: if the file is missing, is not an ``.npz``, or lacks a name.
     """
     try:
-        with np.load(path, allow_pickle=False) as stored:
+        # Opened here: of a file that is no zip, numpy would leave its own handle open.
+        with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
             more = tuple(name for name in optional if name in stored)
             return {name: stored[name] for name in (*names, *more)}
-    except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as exc:
+    except (KeyError, *BROKEN_ARRAYS) as exc:
         raise ArtifactError(
             f"{path} does not hold the arrays {', '.join(names)} ({type(exc).__name__}: {exc})"
         ) from exc

@@ -212,7 +212,7 @@ def _parquet_rows(
                 for row in batch.to_pylist():
                     line += 1
                     yield line, {ours: row[name] for name, ours in keep.items()}
-    except (pa.ArrowException, OSError) as exc:
+    except (pa.ArrowException, OSError, ValueError, OverflowError) as exc:
         raise DatasetFormatError(f"{path} is not a readable Parquet file: {exc}") from exc
 
 

@@ -67,7 +67,10 @@ class EmotionScores:
 
 @dataclass(frozen=True, slots=True)
 class Song:
-    """One song of the catalogue. ``mood_*`` are NaN and ``mood_emotion`` None when unknown."""
+    """One song of the catalogue. ``mood_*`` are NaN and ``mood_emotion`` None when unknown.
+
+    ``explicit`` is whether its words are marked as such; None where nobody said.
+    """
 
     id: str
     title: str
@@ -82,6 +85,7 @@ class Song:
     valence: float = float("nan")
     arousal: float = float("nan")
     mood_emotion: str | None = None
+    explicit: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +101,7 @@ class SongInput:
         lyrics: whole text; stored apart from the catalogue and never listed.
         valence: stated mood in [-1, 1]; kept even when a model later predicts another.
         arousal: likewise.
+        explicit: whether the words are marked as explicit.
     """
 
     id: str
@@ -112,6 +117,7 @@ class SongInput:
     lyrics: str | None = None
     valence: float | None = None
     arousal: float | None = None
+    explicit: bool | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -161,6 +167,8 @@ class UserHistory:
         disliked: songs never to be shown again; always a subset of ``song_ids``. A later like
             or save takes a dislike back.
         moments: positive events that carry an emotion, oldest first.
+        muted: names of the artists that are to be left out.
+        last_event: number of the newest event seen, 0 without any; it grows with every event.
     """
 
     user_id: str
@@ -169,6 +177,8 @@ class UserHistory:
     weights: tuple[float, ...] = ()
     disliked: frozenset[str] = frozenset()
     moments: tuple[Moment, ...] = ()
+    muted: tuple[str, ...] = ()
+    last_event: int = 0
 
 
 #: Strength of one event as implicit feedback. A skip says "heard", not "liked"; a dislike

@@ -46,11 +46,11 @@ Report = Callable[[str], None]
 DIMENSION = 384
 
 
-def build_database(settings: Settings) -> Database:
+def build_database(settings: Settings, *, statement_timeout_s: float | None = None) -> Database:
     """Open the configured database; nothing is created or migrated."""
     if settings.database_url is None:
         settings.home.mkdir(parents=True, exist_ok=True)
-    return Database(settings.sqlalchemy_url)
+    return Database(settings.sqlalchemy_url, statement_timeout_s=statement_timeout_s)
 
 
 def build_reader(settings: Settings, bundle: Bundle | None = None) -> ExpressionReader:

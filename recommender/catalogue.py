@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 
 from data.text import artist_key
 from data.types import FloatArray, IntArray, Song
+from recommender.filters import SongFacts
 
 
 def pack_strings(strings: Sequence[str]) -> NDArray[np.uint8]:
@@ -49,6 +50,7 @@ class Catalogue:
         artist_codes: int64 (n,), equal for songs of one artist.
         artist_keys: folded name of the artist of each code.
         moods: float32 (n, 2) valence and arousal, NaN when unknown.
+        facts: what filters ask about; None in bundles that were made before there were filters.
     """
 
     ids: tuple[str, ...]
@@ -57,6 +59,7 @@ class Catalogue:
     artist_codes: IntArray
     artist_keys: tuple[str, ...]
     moods: FloatArray
+    facts: SongFacts | None = None
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -65,6 +68,16 @@ class Catalogue:
     def positions(self) -> dict[str, int]:
         """Song id -> position."""
         return {song_id: i for i, song_id in enumerate(self.ids)}
+
+    @cached_property
+    def artists_by_key(self) -> dict[str, int]:
+        """Folded name of an artist -> code."""
+        return dict(zip(self.artist_keys, range(len(self.artist_keys)), strict=True))
+
+    @property
+    def known_facts(self) -> SongFacts:
+        """What filters ask about; unknown for every song of an old bundle."""
+        return self.facts or SongFacts.unknown(len(self))
 
     def locate(self, song_ids: Iterable[str]) -> IntArray:
         """Return the positions of the ids that are known, in order, int64."""
@@ -92,6 +105,7 @@ class Catalogue:
             codes.astype(np.int64),
             tuple(distinct.tolist()),
             _plane(songs, moods),
+            SongFacts.of(songs),
         )
 
     def with_songs(
@@ -109,7 +123,7 @@ class Catalogue:
         positions = dict(self.positions)
         at = np.array([positions.setdefault(s.id, len(positions)) for s in songs], dtype=np.int64)
         keys = [artist_key(s.artist) for s in songs]
-        codes = dict(zip(self.artist_keys, range(len(self.artist_keys)), strict=True))
+        codes = dict(self.artists_by_key)
         own = np.array([codes.setdefault(key, len(codes)) for key in keys], dtype=np.int64)
         found = Catalogue(
             tuple(positions),
@@ -118,9 +132,11 @@ class Catalogue:
             overlay(self.artist_codes, own, at, len(positions)),
             tuple(codes),
             overlay(self.moods, _plane(songs, moods or {}), at, len(positions)),
+            self.known_facts.with_songs(songs, at, len(positions)),
         )
         # Already counted: no need to number the ids again at the first request.
         found.__dict__["positions"] = positions
+        found.__dict__["artists_by_key"] = codes
         return found, at
 
     def to_arrays(self) -> dict[str, NDArray[np.generic]]:
@@ -134,6 +150,7 @@ class Catalogue:
             "artist_count": np.array(len(self.artist_keys)),
             "artist_keys": pack_strings(self.artist_keys),
             "moods": self.moods,
+            **({} if self.facts is None else self.facts.to_arrays()),
         }
 
     @classmethod
@@ -151,6 +168,7 @@ class Catalogue:
             arrays["artist_codes"].astype(np.int64),
             unpack_strings(arrays["artist_keys"].astype(np.uint8), int(arrays["artist_count"])),
             arrays["moods"].astype(np.float32),
+            SongFacts.from_arrays(arrays),
         )
 
 

@@ -4,14 +4,18 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from data.artifacts import Bundle, current_bundle
-from data.errors import ArtifactError, BundleCorruptError, BundleNotFoundError
+from data.db.repositories import SongRepository
+from data.db.session import Database
+from data.errors import ArtifactError, BundleCorruptError, BundleNotFoundError, StorageError
 from data.reduction import PcaReducer
 from data.settings import Settings
 from nlp.encoder import PACKAGED
 from nlp.mood import MoodModel
+from recommender.filters import SongFacts
 from recommender.model import FILE_NAME, RecommenderModel
 from recommender.publishing import REDUCER_NAME, RUN_FILES, read_record, shipped_file
 from recommender.space import LyricSpace
@@ -38,6 +42,8 @@ def load_model(settings: Settings, bundle: Bundle) -> tuple[RecommenderModel, Ly
         BundleCorruptError: if a file of the bundle is of another version of Attune.
     """
     model = RecommenderModel.load(bundle.file(FILE_NAME))
+    if model.catalogue.facts is None:
+        model = with_facts(settings, model)
     try:
         reducer = PcaReducer.load(bundle.file(REDUCER_NAME)) if bundle.has(REDUCER_NAME) else None
         mood = (
@@ -53,6 +59,27 @@ def load_model(settings: Settings, bundle: Bundle) -> tuple[RecommenderModel, Ly
             " `attune train recommender` and `attune publish`"
         ) from exc
     return model, LyricSpace(reducer, mood)
+
+
+def with_facts(settings: Settings, model: RecommenderModel) -> RecommenderModel:
+    """Read what filters ask about, which an old bundle lacks, from the database.
+
+    Where that does not answer, nothing is known of any song until the next reload.
+    """
+    catalogue = model.catalogue
+    database = Database(settings.sqlalchemy_url)
+    try:
+        database.check_schema()
+        with database.session() as session:
+            blocks = SongRepository(session).iter_catalogue()
+            songs = [song for block in blocks for song in block if song.id in catalogue.positions]
+    except StorageError:
+        return model
+    finally:
+        database.dispose()
+    at = catalogue.locate([song.id for song in songs])
+    facts = SongFacts.unknown(len(catalogue)).with_songs(songs, at, len(catalogue))
+    return replace(model, catalogue=replace(catalogue, facts=facts))
 
 
 def mood_files(

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import os
-import zipfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -13,6 +12,7 @@ from pathlib import Path
 import numpy as np
 
 from data.errors import BundleCorruptError
+from data.files import BROKEN_ARRAYS
 from data.types import FloatArray, Song
 from recommender.candidates.content import ContentScorer
 from recommender.candidates.factors import FactorScorer
@@ -149,7 +149,7 @@ class RecommenderModel:
             BundleCorruptError: if the file is no model of this format.
         """
         try:
-            with np.load(path, allow_pickle=False) as stored:
+            with path.open("rb") as stream, np.load(stream, allow_pickle=False) as stored:
                 arrays = {name: stored[name] for name in stored.files}
             config = PipelineConfig.model_validate_json(arrays["config"].tobytes())
             return cls(
@@ -168,7 +168,7 @@ class RecommenderModel:
                 f"{path} was written by another version of Attune ({exc.args[0]}): train again by"
                 " `attune train recommender` and `attune publish`"
             ) from exc
-        except (ValueError, OSError, EOFError, zipfile.BadZipFile) as exc:
+        except (IndexError, *BROKEN_ARRAYS) as exc:
             raise BundleCorruptError(f"{path} is not a recommender model: {exc}") from exc
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,8 +72,8 @@ def train_with(
     from recommender.training import train_recommender
 
     _check_new(folder)
-    data = _training_data(settings, mood, report)
-    return _write(folder, config, data, train_recommender(config, data, report), mood)
+    read_at, data = datetime.now(UTC), _training_data(settings, mood, report)
+    return _write(folder, config, data, train_recommender(config, data, report), mood, read_at)
 
 
 def _check_new(folder: Path) -> None:
@@ -86,13 +87,14 @@ def _write(
     data: TrainingData,
     fitted: Fitted,
     mood: Mapping[str, Path],
+    read_at: datetime,
 ) -> Path:
     from recommender.training import write_run
 
     folder.mkdir(parents=True, exist_ok=True)
     for name, source in mood.items():
         shutil.copyfile(source, folder / name)
-    write_run(folder, config, data, fitted)
+    write_run(folder, config, data, fitted, read_at)
     return folder
 
 
@@ -113,12 +115,13 @@ def update_from_database(settings: Settings, folder: Path, report: Report) -> Pa
         )
     old, _ = load_model(settings, bundle)
     mood = mood_files(settings, report)
-    data = _training_data(settings, mood, report)
+    read_at, data = datetime.now(UTC), _training_data(settings, mood, report)
     seed = int(bundle.manifest["runs"]["recommender"]["seed"])
     config = RecommenderConfig(
         seed=seed, pipeline=old.config, trials=1, deep=DeepConfig(enabled=False)
     )
-    return _write(folder, config, data, update_recommender(old, data, seed, report), mood)
+    updated = update_recommender(old, data, seed, report)
+    return _write(folder, config, data, updated, mood, read_at)
 
 
 def tune_recommender(

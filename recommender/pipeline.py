@@ -8,19 +8,20 @@ import numpy as np
 
 from data.types import FloatArray, IntArray, UserHistory
 from recommender.config import RerankingConfig
+from recommender.filters import left_out
 from recommender.model import RecommenderModel
 from recommender.moment import ordered, whole_pages
 from recommender.mood import mood_target
 from recommender.query import Fallback, Query, RankedSong, Recommendation, banned_songs
 from recommender.reasons import explain
-from recommender.reranking.diversity import PAGE, pool_rows, rerank
+from recommender.reranking.diversity import PAGE, pool_rows, rerank, within_reach
 from recommender.stages import (
     CandidateRanker,
     Context,
     FollowsModel,
     ItemList,
-    top_mask,
     top_positions,
+    top_rows,
 )
 from recommender.text import TextReader
 
@@ -63,7 +64,8 @@ class RecommendationPipeline:
         items = self.candidates(context, excluded, at_least=length)
         items = self.reranked(items, length, self._reranking(context))
         config = self.model.config
-        items = ordered(items, config.mood, min(len(self.model.catalogue), config.candidates))
+        known = len(self.model.catalogue) if query.newest is None else query.newest
+        items = ordered(items, config.mood, min(known, config.candidates))
         page = items.take(np.arange(query.offset, min(wanted, len(items)), dtype=np.int64))
         reasons = explain(self.model, page, context) if query.explain else [()] * len(page)
         songs = tuple(
@@ -140,11 +142,11 @@ class RecommendationPipeline:
         share = self.model.config.candidates
         allowed = np.ones(len(self.model.catalogue), dtype=np.bool_)
         allowed[excluded] = False
-        best = [top_mask(scores, share, allowed) for scores in whole.values()]
-        if context.text is not None and np.count_nonzero(best[-1]) == share:
+        best = [top_rows(scores, share, allowed) for scores in whole.values()]
+        if context.text is not None and len(best[-1]) == share:
             best = best[-1:]
-        chosen = np.logical_or.reduce(best)
-        chosen[also] |= allowed[also]
+        chosen = np.zeros(len(allowed), dtype=np.bool_)
+        chosen[np.concatenate([*best, also[allowed[also]]])] = True
         songs = np.flatnonzero(chosen)
         return songs, {k: v[songs] for k, v in whole.items()}
 
@@ -178,23 +180,31 @@ class RecommendationPipeline:
         The head is of a fixed size, so that page two goes on exactly where page one ended.
         """
         config = config or self.model.config.reranking
-        rows, pool = self.rerank_pool(items, config)
+        rows, pool = self.rerank_pool(items, config, length)
         head = rows[rerank(*pool, length, config)]
-        rest = np.setdiff1d(np.arange(len(items), dtype=np.int64), rows)
-        return items.take(np.concatenate([head, rest])[:length])
+        left = np.ones(len(items), dtype=np.bool_)
+        left[rows] = False
+        return items.take(np.concatenate([head, np.flatnonzero(left)])[:length])
 
     def rerank_pool(
-        self, items: ItemList, config: RerankingConfig
+        self, items: ItemList, config: RerankingConfig, length: int | None = None
     ) -> tuple[IntArray, tuple[FloatArray, FloatArray, IntArray]]:
-        """Return the rows that reranking looks at, and their scores, similarities and artists."""
-        rows = pool_rows(self.model.catalogue.artist_codes[items.songs], config)
-        songs = items.songs[rows]
-        similarity = self.model.content.pairwise(songs)
-        return rows, (items.scores[rows], similarity, self.model.catalogue.artist_codes[songs])
+        """Return the rows that reranking looks at, and their scores, similarities and artists.
+
+        Args:
+            items: best first.
+            config: of the reranking.
+            length: how many will be chosen; similarities are then only of rows that can be.
+        """
+        artists = self.model.catalogue.artist_codes[items.songs]
+        rows = pool_rows(artists, config)
+        scores, artists = items.scores[rows], artists[rows]
+        reach = len(rows) if length is None else within_reach(scores, artists, length, config)
+        return rows, (scores, self.model.content.pairwise(items.songs[rows[:reach]]), artists)
 
     def _excluded(self, query: Query, history: UserHistory) -> IntArray:
         banned = banned_songs(history, query.exclude_heard, query.exclude)
-        return np.unique(self.model.catalogue.locate(banned))
+        return left_out(self.model.catalogue, banned, query.songs, history.muted, query.newest)
 
     @staticmethod
     def _masked(scores: FloatArray, excluded: IntArray) -> FloatArray:

@@ -6,10 +6,26 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from data.filters import ANY_SONG, SongFilter
 from data.types import EmotionScores, Mood, Strategy, UserHistory
 
 ReasonKind = Literal["collaborative", "content", "mood", "popular", "fresh", "text"]
 Fallback = Literal["cold_user", "no_model", "no_history"]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """What a list began with, so that its later pages go on where the first one ended.
+
+    Attributes:
+        last_event: events with a higher number are not part of the history yet.
+        songs: how many songs the model knew; None to take all that it knows now.
+        muted: how many artists the listener had muted; later ones are not muted yet.
+    """
+
+    last_event: int
+    songs: int | None = None
+    muted: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +43,8 @@ class Query:
             characters; its mood counts where neither ``stated`` nor ``emotion`` is given.
         exclude_heard: leave out every song with an event. Disliked songs are always left out.
         exclude: ids of more songs to leave out.
+        songs: conditions on songs.
+        snapshot: what the list began with, for a later page of it.
         explain: fill in reasons.
     """
 
@@ -39,7 +57,14 @@ class Query:
     text: str | None = None
     exclude_heard: bool = True
     exclude: tuple[str, ...] = ()
+    songs: SongFilter = ANY_SONG
+    snapshot: Snapshot | None = None
     explain: bool = True
+
+    @property
+    def newest(self) -> int | None:
+        """Position from which on songs are newer than the list; None where none are."""
+        return None if self.snapshot is None else self.snapshot.songs
 
 
 def banned_songs(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
@@ -25,10 +25,11 @@ def explain(model: RecommenderModel, items: ItemList, context: Context) -> list[
     Parts of one kind count together; the sentence is that of the part which adds most.
     """
     sources = Sources(model, items.songs, context)
-    evidence = {part: values.tolist() for part, values in items.evidence.items()}
+    spoken = {part: values for part, values in items.evidence.items() if part != DISCOUNT}
+    kinds = [(model.kind_of(part), part) for part in spoken]
+    rows = np.stack([*spoken.values()], axis=1).tolist() if spoken else [[]] * len(items)
     return [
-        tuple(_of_row(sources, row, {part: values[row] for part, values in evidence.items()}))
-        for row in range(len(items))
+        tuple(_of_row(sources, row, _by_kind(kinds, values))) for row, values in enumerate(rows)
     ]
 
 
@@ -64,34 +65,35 @@ class Sources:
         return [song if does else None for song, does in zip(history, speaks, strict=True)]
 
 
-def _of_row(sources: Sources, row: int, evidence: Mapping[str, float]) -> list[Reason]:
-    model, context = sources.model, sources.context
-    kinds = _by_kind(model, evidence)
-    positive = {kind: value for kind, (value, _) in kinds.items() if value > 0}
-    total = sum(positive.values())
+def _of_row(
+    sources: Sources, row: int, kinds: Mapping[ReasonKind, tuple[float, str]]
+) -> list[Reason]:
+    text = sources.context.text
+    positive = [(value, kind, part) for kind, (value, part) in kinds.items() if value > 0]
+    positive.sort(key=lambda found: -found[0])
+    total = sum(value for value, _, _ in positive)
     reasons: list[Reason] = []
-    for kind, value in sorted(positive.items(), key=lambda kv: -kv[1]):
+    for value, kind, part in positive:
         share = value / total
         if share < MIN_SHARE:
-            continue
-        if kind == "text" and context.text is not None:
-            reasons += text_reasons(model, int(sources.songs[row]), context.text, share)
+            break
+        if kind == "text" and text is not None:
+            reasons += text_reasons(sources.model, int(sources.songs[row]), text, share)
         else:
-            said = _sentence(sources, kind, kinds[kind][1], row)
-            reasons.append(Reason(kind, round(share, 3), said))
+            reasons.append(Reason(kind, round(share, 3), _sentence(sources, kind, part, row)))
     return reasons
 
 
 def _by_kind(
-    model: RecommenderModel, evidence: Mapping[str, float]
+    kinds: Sequence[tuple[ReasonKind, str]], values: Sequence[float]
 ) -> dict[ReasonKind, tuple[float, str]]:
     """Return, per kind, what its parts add together, and which of them adds most."""
     found: dict[ReasonKind, tuple[float, str]] = {}
-    for part, value in sorted(evidence.items(), key=lambda kv: -kv[1]):
-        if part == DISCOUNT:
-            continue
-        kind = model.kind_of(part)
+    most: dict[ReasonKind, float] = {}
+    for (kind, part), value in zip(kinds, values, strict=True):
         total, first = found.get(kind, (0.0, part))
+        if value >= most.get(kind, value):
+            first, most[kind] = part, value
         found[kind] = (total + value, first)
     return found
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import ctypes
+from contextlib import suppress
+
 import structlog
 
 from data.mapped import share_arrays
@@ -27,5 +30,12 @@ def share_engine(engine: Engine, settings: Settings) -> Engine:
         except OSError as exc:
             _log.warning("arrays_not_shared", error=type(exc).__name__, reason=exc.strerror)
         else:
+            _give_back()
             _log.info("arrays_shared", bytes=shared)
     return engine
+
+
+def _give_back() -> None:
+    """Let the allocator return what the private copies took; glibc keeps it otherwise."""
+    with suppress(OSError, AttributeError):
+        ctypes.CDLL(None).malloc_trim(0)

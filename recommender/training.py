@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -116,8 +117,22 @@ def write_tuning(folder: Path, config: RecommenderConfig, tuned: Tuned) -> None:
     (folder / "tuning.json").write_text(text + "\n", encoding="utf-8")
 
 
-def write_run(folder: Path, config: RecommenderConfig, data: TrainingData, fitted: Fitted) -> None:
-    """Write ``config.toml``, ``recommender.npz``, ``lyrics_pca.npz`` and ``record.json``."""
+def write_run(
+    folder: Path,
+    config: RecommenderConfig,
+    data: TrainingData,
+    fitted: Fitted,
+    read_at: datetime | None = None,
+) -> None:
+    """Write ``config.toml``, ``recommender.npz``, ``lyrics_pca.npz`` and ``record.json``.
+
+    Args:
+        folder: of the run.
+        config: of the run.
+        data: it was trained on.
+        fitted: the result.
+        read_at: when the database was read: a service takes in songs that changed later.
+    """
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "config.toml").write_text(config.to_toml(), encoding="utf-8")
     fitted.model.save(folder / FILE_NAME)
@@ -139,6 +154,7 @@ def write_run(folder: Path, config: RecommenderConfig, data: TrainingData, fitte
             "songs_with_lyrics": int(np.isfinite(data.lyrics).all(axis=1).sum()),
             "users": len(data.interactions.user_ids),
             "pairs": len(data.interactions.user),
+            **({} if read_at is None else {"read_at": read_at.isoformat()}),
         },
     }
     (folder / "record.json").write_text(json.dumps(record, indent=1), encoding="utf-8")

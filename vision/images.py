@@ -23,6 +23,11 @@ Format: TypeAlias = Literal["jpeg", "png", "webp"]
 RgbArray: TypeAlias = NDArray[np.uint8]
 
 _ORIENTATION = 0x0112
+#: Start of a scan of a JPEG (ITU-T T.81, B.1.1.3); within a scan's data, FF is followed by 00.
+_SCAN = b"\xff\xda"
+#: Encoders write about ten. A scan of sixty bytes can cost as much as a whole picture, so that a
+#: file of some megabytes would be decoded for minutes.
+_MAX_SCANS = 64
 #: EXIF orientation -> the transposition that turns the picture upright (Exif 2.32, 4.6.4).
 _UPRIGHT = {
     2: Image.Transpose.FLIP_LEFT_RIGHT,
@@ -112,6 +117,8 @@ def decode_photo(data: bytes, limits: ImageLimits, *, gray: bool = False) -> Pho
         _check_pixels(_webp_size(data) if kind == "webp" else None, limits)
         with _READERS[kind](io.BytesIO(data)) as picture:
             _check_pixels(picture.size, limits)
+            if kind == "jpeg":
+                _check_scans(data)
             return _upright(picture, limits.longest_side, gray)
     except _BROKEN as exc:
         raise UnreadableImageError(
@@ -124,6 +131,14 @@ def _check_pixels(size: tuple[int, int] | None, limits: ImageLimits) -> None:
         raise ImageTooLargeError(
             f"the picture is {size[0]} x {size[1]}, the limit is {limits.max_pixels} pixels: "
             "send a smaller one"
+        )
+
+
+def _check_scans(data: bytes) -> None:
+    scans = data.count(_SCAN)
+    if scans > _MAX_SCANS:
+        raise UnreadableImageError(
+            f"the JPEG is cut into {scans} scans, the limit is {_MAX_SCANS}: save it anew"
         )
 
 

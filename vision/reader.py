@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from data.errors import InvalidParameterError
+from data.timing import timed
 from data.types import EmotionScores, FaceBox
 from vision.classifier import EmotionClassifier
 from vision.config import ImageLimits
@@ -67,7 +68,8 @@ class ExpressionReader:
                 "no face was found: face the camera in even light, or state a mood instead"
             )
         crops = np.stack([look.crop for look in looks])
-        mean = self.classifier.probabilities(crops).astype(np.float64).mean(axis=0)
+        with timed("expression"):
+            mean = self.classifier.probabilities(crops).astype(np.float64).mean(axis=0)
         mean /= mean.sum()
         confidence = float(mean.max())
         return EmotionScores(
@@ -78,10 +80,21 @@ class ExpressionReader:
             box=looks[-1].box,
         )
 
+    def warm_up(self) -> bool:
+        """Run the network once, on an even crop; tell whether it gives probabilities.
+
+        The first run of a session is slower than those that follow.
+        """
+        side = self.classifier.card.side
+        found = self.classifier.probabilities(np.full((1, side, side), 128, dtype=np.uint8))
+        return bool(np.isfinite(found).all())
+
     def look(self, data: bytes, face: FaceChoice = "largest") -> Look | None:
         """Return the face that is read in one frame, or None if there is none; see :meth:`read`."""
-        photo = decode_photo(data, self.limits, gray=not self.finder.in_colour)
-        found = self.finder.find(photo.pixels)
+        with timed("decode"):
+            photo = decode_photo(data, self.limits, gray=not self.finder.in_colour)
+        with timed("face"):
+            found = self.finder.find(photo.pixels)
         if not found:
             return None
         if face == "only" and len(found) > 1:

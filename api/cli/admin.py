@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from api.cli.console import emit, emit_json
-from data.db.repositories import ApiKeyRepository, UserRepository
+from data.db.repositories import ApiKeyInfo, ApiKeyRepository, UserRepository
 from data.db.session import Database
 from data.errors import InvalidParameterError
 from data.settings import Settings
@@ -46,6 +46,14 @@ def upgrade() -> None:
     emit("the database is up to date")
 
 
+@database_app.command()
+def compact() -> None:
+    """Write the database's files anew, so that nothing of what was deleted is left in them."""
+    with _opened() as database:
+        database.compact()
+    emit("the database is compact")
+
+
 @keys_app.command("create")
 def create_key(
     name: Annotated[str, typer.Argument(help="What the key is for.")],
@@ -60,19 +68,38 @@ def create_key(
 
 
 @keys_app.command("list")
-def list_keys() -> None:
-    """List keys, one JSON object per line; never the keys themselves."""
+def list_keys(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+) -> None:
+    """List keys, never their text: id, state, scopes, user, last use (to the minute), name."""
     with _opened() as database, database.session() as session:
-        for key in ApiKeyRepository(session).list():
-            emit_json(
-                {
-                    "id": key.id,
-                    "name": key.name,
-                    "scopes": sorted(key.scopes),
-                    "user": key.user,
-                    "active": key.revoked_at is None,
-                }
-            )
+        keys = ApiKeyRepository(session).list()
+    for key in keys:
+        if as_json:
+            emit_json(_key_fields(key))
+        else:
+            emit(_key_line(key))
+
+
+def _key_fields(key: ApiKeyInfo) -> dict[str, Any]:
+    return {
+        "id": key.id,
+        "name": key.name,
+        "scopes": sorted(key.scopes),
+        "user": key.user,
+        "active": key.revoked_at is None,
+        "created_at": key.created_at.isoformat(),
+        "revoked_at": None if key.revoked_at is None else key.revoked_at.isoformat(),
+        "last_used_at": None if key.last_used_at is None else key.last_used_at.isoformat(),
+    }
+
+
+def _key_line(key: ApiKeyInfo) -> str:
+    used = "never used" if key.last_used_at is None else f"{key.last_used_at:%Y-%m-%d %H:%MZ}"
+    state = "active" if key.revoked_at is None else "revoked"
+    scopes = ",".join(sorted(key.scopes))
+    user = f"user {key.user}" if key.user is not None else "any user"
+    return f"{key.id}  {state:7}  {scopes:24}  {used:17}  {user}  {key.name}"
 
 
 @keys_app.command("revoke")
@@ -95,6 +122,16 @@ def export_user(user: Annotated[str, typer.Argument()]) -> None:
         if not UserRepository(session).exists(user):
             raise InvalidParameterError("user", f"nothing is stored about a user {user!r}")
         emit_json(UserRepository(session).export(user))
+
+
+@users_app.command("expire")
+def expire_moods() -> None:
+    """Delete the remembered moods that have expired; a running service does so by itself."""
+    from api.expiry import delete_expired
+
+    with _opened() as database:
+        gone = delete_expired(database)
+    emit(f"deleted {gone} remembered moods")
 
 
 @users_app.command("erase")

@@ -15,13 +15,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 from urllib.parse import quote
 
 import typer
+from typer.core import TyperGroup
 
+from api.cli import bench_load, bench_reload
 from api.cli.bench_lyrics import bench_lyrics
 from api.cli.bench_training import bench_training
 from api.cli.console import emit, emit_json, progress
@@ -33,51 +34,77 @@ from recommender.bootstrap import build_database, build_engine
 from recommender.query import Query
 
 
-class Name(StrEnum):
-    """What is measured."""
+class _ServiceByDefault(TyperGroup):
+    """``attune bench`` alone measures the service."""
 
-    service = "service"
-    vision = "vision"
-    lyrics = "lyrics"
-    training = "training"
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        if not args or (args[0].startswith("-") and args[0] != "--help"):
+            args = ["service", *args]
+        return super().parse_args(ctx, args)
 
 
-def bench(
-    name: Annotated[
-        Name, typer.Argument(help="service | vision | lyrics | training")
-    ] = Name.service,
-    selfie: Annotated[
-        Path | None,
-        typer.Option("--selfie", "--photo", help="A photo with a face: for the camera path."),
-    ] = None,
-    repeats: Annotated[int, typer.Option(min=10, max=100_000)] = 200,
+app = typer.Typer(
+    cls=_ServiceByDefault,
+    help="Measure the service (the default), the expression network, lyrics, training, or load.",
+)
+PhotoOption = Annotated[
+    Path | None,
+    typer.Option("--selfie", "--photo", help="A photo with a face: for the camera path."),
+]
+RepeatsOption = Annotated[int, typer.Option(min=10, max=100_000)]
+RoundsOption = Annotated[int, typer.Option(min=1, help="Medians over these.")]
+JsonOption = Annotated[bool, typer.Option("--json")]
+
+
+@app.command()
+def service(
+    selfie: PhotoOption = None, repeats: RepeatsOption = 200, as_json: JsonOption = False
+) -> None:
+    """Measure start-up, memory, single requests and the batch of the bundle in force."""
+    _bench_service(selfie, repeats, as_json)
+
+
+@app.command()
+def vision(
+    selfie: PhotoOption = None,
+    repeats: RepeatsOption = 200,
     data: Annotated[
-        Path | None,
-        typer.Option(help="vision: FER2013, for accuracy; else speed alone. lyrics: the table."),
+        Path | None, typer.Option(help="FER2013, for accuracy; without it speed alone.")
     ] = None,
-    usage: Annotated[str, typer.Option(help="vision: PublicTest | PrivateTest")] = "PublicTest",
+    usage: Annotated[str, typer.Option(help="PublicTest | PrivateTest")] = "PublicTest",
     run: Annotated[
-        Path | None, typer.Option(help="vision: Keras run folder of the network in use.")
+        Path | None, typer.Option(help="Keras run folder of the network in use.")
     ] = None,
     peer: Annotated[
         list[Path] | None,
-        typer.Option(
-            "--peer", "--peers", help="vision: a published Keras network, or a folder of them."
-        ),
+        typer.Option("--peer", "--peers", help="A published Keras network, or a folder of them."),
     ] = None,
-    songs: Annotated[int, typer.Option(min=1, help="lyrics: how many are sampled.")] = 300,
-    rounds: Annotated[int, typer.Option(min=1, help="lyrics, training: medians over these.")] = 3,
-    as_json: Annotated[bool, typer.Option("--json")] = False,
+    as_json: JsonOption = False,
 ) -> None:
-    """Measure the service, the expression network, lyrics to vectors, or training."""
-    if name is Name.vision:
-        _bench_vision(selfie, repeats, data, usage, run, peer or [], as_json)
-    elif name is Name.lyrics:
-        bench_lyrics(data, songs, rounds, as_json)
-    elif name is Name.training:
-        bench_training(rounds, as_json)
-    else:
-        _bench_service(selfie, repeats, as_json)
+    """Measure the expression network, rivals, and the way from a photo to its answer."""
+    _bench_vision(selfie, repeats, data, usage, run, peer or [], as_json)
+
+
+@app.command()
+def lyrics(
+    data: Annotated[Path | None, typer.Option(help="The table of lyrics.")] = None,
+    songs: Annotated[int, typer.Option(min=1, help="How many are sampled.")] = 300,
+    rounds: RoundsOption = 3,
+    as_json: JsonOption = False,
+) -> None:
+    """Measure lyrics to vectors, by every path there is."""
+    bench_lyrics(data, songs, rounds, as_json)
+
+
+@app.command()
+def training(rounds: RoundsOption = 3, as_json: JsonOption = False) -> None:
+    """Measure the fitting of every scorer of who listens to what."""
+    bench_training(rounds, as_json)
+
+
+app.command("load")(bench_load.load)
+app.command("catalogue")(bench_load.catalogue)
+app.command("reload")(bench_reload.reload)
 
 
 def _bench_service(selfie: Path | None, repeats: int, as_json: bool) -> None:
@@ -226,6 +253,6 @@ def _batch(settings: Settings, users: list[str]) -> dict[str, float]:
     return {"batch, users/s": len(chosen) / seconds}
 
 
-def register(app: typer.Typer) -> None:
+def register(command: typer.Typer) -> None:
     """Add these verbs to the command."""
-    app.command()(bench)
+    command.add_typer(app, name="bench")

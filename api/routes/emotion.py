@@ -7,6 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Depends, Query, Request
 
 from api.expression import read_expression
+from api.notice import notice_version
 from api.openapi import picture_body
 from api.params import EmotionParams
 from api.problem import request_id
@@ -32,7 +33,7 @@ async def emotion(request: Request, params: Annotated[EmotionParams, Query()]) -
     be relied on. The picture stays in memory and is forgotten with the request.
     """
     running = services(request)
-    limits = UploadLimits(running.settings.max_image_bytes, params.consent)
+    limits = UploadLimits(running.settings.max_image_bytes, params.consent, running.gate.check_room)
     frames = await read_frames(request, limits)
     if not frames:
         raise InvalidParameterError(
@@ -42,5 +43,6 @@ async def emotion(request: Request, params: Annotated[EmotionParams, Query()]) -
     return EmotionAnswer(
         **dict(EmotionOut.from_scores(scores)),
         notice_url=running.settings.notice_url,
+        notice_version=notice_version(running.settings),
         request_id=request_id(request),
     )

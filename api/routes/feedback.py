@@ -8,12 +8,14 @@ from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request
 
+from api import metrics
 from api.errors import IdempotencyConflictError, UnknownSongError
 from api.idempotency import IdempotencyKey, check_key
 from api.params import FeedbackIn
 from api.problem import request_id
 from api.schemas import FeedbackOut
 from api.security import Caller, require
+from api.split import count_feedback_in
 from api.state import services
 from data.db.repositories import InteractionRepository, SongRepository
 from data.types import EventRow
@@ -31,7 +33,7 @@ def feedback(
     """Record one event; a user not seen before is created."""
     caller.check_user(body.user)
     check_key(idempotency_key)
-    with services(request).database.session() as session:
+    with services(request).database.session(durable=True) as session:
         if SongRepository(session).get(body.song) is None:
             raise UnknownSongError(f"the catalogue has no song {body.song[:60]!r}")
         interactions = InteractionRepository(session)
@@ -43,6 +45,9 @@ def feedback(
         )
         if not added and idempotency_key is not None:
             _check_same(_recorded(interactions, body.user, idempotency_key), body)
+    if added:
+        metrics.FEEDBACK.labels(body.event).inc()
+        count_feedback_in(services(request).split.assign(body.user), body.event)
     return FeedbackOut(
         user=body.user,
         song=body.song,

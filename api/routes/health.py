@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
@@ -39,15 +41,25 @@ def ready(request: Request) -> ReadyOut | Response:
 
 def _ready(running: Services, version: str) -> ReadyOut:
     trouble = running.watcher.trouble if running.watcher else None
+    refused = running.keeper.refused if running.keeper else {}
     return ReadyOut(
-        status="ready",
+        status="degraded" if refused else "ready",
         model_version=version,
         database="ready",
         expression="ready",
         songs="degraded" if trouble else "ready",
+        bundle="degraded" if "bundle" in refused else "ready",
+        experiments="degraded" if "experiments" in refused else "ready",
         songs_pending=running.watcher.pending if running.watcher else 0,
-        detail=trouble and f"the last look for new songs failed ({trouble}); the log says where",
+        detail="; ".join(_details(trouble, refused)) or None,
     )
+
+
+def _details(trouble: str | None, refused: Mapping[str, str]) -> list[str]:
+    said = [f"{what} refused: {why}" for what, why in refused.items()]
+    if trouble:
+        said.append(f"the last look for new songs failed ({trouble}); the log says where")
+    return said
 
 
 def _missing(running: Services) -> list[str]:

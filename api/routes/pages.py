@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,9 @@ from starlette.exceptions import HTTPException
 from starlette.responses import FileResponse, HTMLResponse, Response
 from starlette.staticfiles import StaticFiles
 
+from api.caching import tagged_bytes
 from api.html import APP_CSP, PLAIN_CSP, document
+from api.notice import notice_html
 from api.reference import reference_page
 from api.security import require
 from api.state import services
@@ -19,7 +22,6 @@ from data.db.repositories import UserRepository
 
 router = APIRouter()
 WEB = Path(__file__).resolve().parent.parent / "web"
-_NOTICE = Path(__file__).resolve().parent.parent / "notice.html"
 _SHOWN = 12
 
 
@@ -49,8 +51,14 @@ def page() -> Response:
 @router.get("/privacy", operation_id="privacy", tags=["pages"], response_class=HTMLResponse)
 def privacy() -> HTMLResponse:
     """Tell in plain words what happens with a picture, what is stored, and the rights."""
-    text = _NOTICE.read_text(encoding="utf-8")
-    return _plain(document("Attune: privacy notice", text))
+    return _plain(document("Attune: privacy notice", notice_html()))
+
+
+@router.get("/openapi.json", include_in_schema=False)
+def openapi(request: Request) -> Response:
+    """Describe this interface to programs."""
+    content = json.dumps(request.app.openapi(), separators=(",", ":")).encode()
+    return tagged_bytes(request, content, "application/json")
 
 
 @router.get("/docs", include_in_schema=False)

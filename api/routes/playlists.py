@@ -8,6 +8,8 @@ from typing import Annotated, Any
 import structlog
 from fastapi import APIRouter, Depends, Path, Request, Response
 
+from api import metrics
+from api.caching import TAGGED, tagged
 from api.errors import IdempotencyConflictError, UnknownPlaylistError
 from api.idempotency import IdempotencyKey, body_sha256, check_key
 from api.playlist_files import FORMATS, accepted, file_response, split_suffix
@@ -27,9 +29,12 @@ _DOCUMENTED: dict[int | str, dict[str, Any]] = {
         "model": PlaylistOut,
         "description": "The playlist, in the format of the suffix or of `Accept`.",
         "content": {
-            kind.media[0]: {"schema": {"type": "string"}} for kind in FORMATS.values() if kind.write
+            kind.media[0]: {"schema": {"type": "object" if suffix == "jspf" else "string"}}
+            for suffix, kind in FORMATS.items()
+            if kind.write
         },
-    }
+    },
+    **TAGGED,
 }
 
 
@@ -50,7 +55,7 @@ def post_playlist(
     """
     caller.check_user(body.user)
     check_key(idempotency_key)
-    running = services(request)
+    running, _ = services(request).for_user(body.user)
     saved, duplicate = _made(running, body, idempotency_key)
     response.headers["Location"] = f"/playlists/{saved.id}"
     return _shown(running, saved, request_id(request), duplicate)
@@ -69,7 +74,7 @@ def playlist(
         Path(max_length=64, description="id, with `.json`, `.m3u8`, `.xspf` or `.jspf` if wanted"),
     ],
     caller: Annotated[Caller, Depends(require("recommend"))],
-) -> Any:
+) -> Response:
     """Return a playlist as JSON or as a file for players.
 
     The suffix says which; without one, `Accept` does.
@@ -83,7 +88,9 @@ def playlist(
     caller.check_user(saved.user_id)
     chosen = suffix or accepted(request.headers.get("accept"))
     found = _shown(running, saved, request_id(request))
-    return found if chosen == "json" else file_response(found, chosen, str(request.base_url))
+    if chosen == "json":
+        return tagged(request, found)
+    return file_response(request, found, chosen)
 
 
 def _made(running: Services, body: PlaylistIn, key: str | None) -> tuple[SavedPlaylist, bool]:
@@ -96,9 +103,10 @@ def _made(running: Services, body: PlaylistIn, key: str | None) -> tuple[SavedPl
         if before is not None:
             return _same(before, sha256), True
     found = answer_playlist(running.engine, running.database, query)
+    metrics.count_answer(None, found.answer.fallback)
     if found.gone:
         _log.warning("songs_not_in_catalogue", songs=found.gone)
-    with running.database.session() as session:
+    with running.database.session(durable=True) as session:
         playlists = PlaylistRepository(session)
         made = playlists.save(
             body.user,

@@ -43,8 +43,8 @@ def post_song(
     check_key(idempotency_key)
     running = services(request)
     posted, duplicate = _store(running, body, idempotency_key)
-    if running.watcher is not None:
-        running.watcher.wake()
+    if running.keeper is not None:
+        running.keeper.wake()
     song = _detail(running, posted.song_id)
     response.status_code = 201 if posted.created else 200
     response.headers["Location"] = f"/songs/{quote(song.id, safe='')}"
@@ -59,7 +59,7 @@ def post_song(
 def _store(running: Services, body: SongIn, key: str | None) -> tuple[Posted, bool]:
     """Write the song, unless the key did so before; tell which, and whether it did."""
     song = body.to_input()
-    with running.database.session() as session:
+    with running.database.session(durable=True) as session:
         keys, songs = PostedSongRepository(session), SongRepository(session)
         before = None if key is None else keys.get(key)
         if before is None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Query, Request, Response
 
+from api.caching import TAGGED, tagged
 from api.errors import UnknownSongError
 from api.params import SongId
 from api.problem import request_id
@@ -18,8 +19,8 @@ from data.db.repositories import SongRepository
 router = APIRouter(tags=["songs"], dependencies=[Depends(require("recommend"))])
 
 
-@router.get("/songs", operation_id="songs")
-def search(request: Request, params: Annotated[SongSearch, Query()]) -> SongPage:
+@router.get("/songs", operation_id="songs", response_model=SongPage, responses=TAGGED)
+def search(request: Request, params: Annotated[SongSearch, Query()]) -> Response:
     """Search the catalogue; without any condition, list it.
 
     Pages follow each other by `next_cursor`, and songs that are added meanwhile come last.
@@ -34,16 +35,18 @@ def search(request: Request, params: Annotated[SongSearch, Query()]) -> SongPage
             language=params.language,
             year_from=params.year_from,
             year_to=params.year_to,
+            explicit=params.explicit,
             after=params.cursor,
             limit=params.n,
         )
     moods = predicted_moods(running, songs)
     items = [ListedSong.from_song(song, moods.get(song.id)) for song in songs]
-    return SongPage(items=items, next_cursor=after, request_id=request_id(request))
+    page = SongPage(items=items, next_cursor=after, request_id=request_id(request))
+    return tagged(request, page)
 
 
-@router.get("/songs/{song_id}", operation_id="song")
-def song(request: Request, song_id: SongId) -> SongDetail:
+@router.get("/songs/{song_id}", operation_id="song", response_model=SongDetail, responses=TAGGED)
+def song(request: Request, song_id: SongId) -> Response:
     """Return one song with its mood, and whether its lyrics are embedded yet."""
     running = services(request)
     with running.database.session() as session:
@@ -52,4 +55,4 @@ def song(request: Request, song_id: SongId) -> SongDetail:
     if found is None:
         raise UnknownSongError(f"the catalogue has no song {song_id[:60]!r}")
     listed = ListedSong.from_song(found, predicted_moods(running, [found]).get(song_id))
-    return SongDetail(**dict(listed), embedding=running.vectors.state(lyrics))
+    return tagged(request, SongDetail(**dict(listed), embedding=running.vectors.state(lyrics)))

@@ -9,7 +9,7 @@ from pydantic import AfterValidator
 
 from api.erasing import erase_user
 from api.errors import UnknownUserError
-from api.params import plain
+from api.plain_text import PLAIN, plain
 from api.problem import request_id
 from api.security import Caller, require
 from api.state import services
@@ -19,7 +19,13 @@ from data.db.repositories import InteractionRepository, UserRepository
 router = APIRouter(tags=["users"])
 UserPath = Annotated[
     str,
-    Path(alias="user_id", min_length=1, max_length=128, description="the caller's id of the user"),
+    Path(
+        alias="user_id",
+        min_length=1,
+        max_length=128,
+        json_schema_extra=PLAIN,
+        description="the caller's id of the user",
+    ),
     AfterValidator(plain),
 ]
 Reader = Annotated[Caller, Depends(require("recommend"))]
@@ -70,6 +76,10 @@ def erase(request: Request, user: UserPath, caller: Writer) -> Response:
     """
     caller.check_user(user)
     running = services(request)
-    if not erase_user(running.settings, running.database, user):
+    erased = erase_user(running.settings, running.database, user)
+    running.answering.forget(user)
+    if not erased:
         raise UnknownUserError(f"nothing is stored about a user {user[:60]!r}")
+    if running.access is not None:
+        running.access.keys.forget()  # the keys bound to the user are gone
     return Response(status_code=204)

@@ -1,13 +1,15 @@
 // The service's HTTP interface. Every failure becomes a Problem with a stable code.
 
 const KEY = "attune.key";
+const PATIENCE = 30_000; // milliseconds until a silent service is given up on
 
 export class Problem extends Error {
-  constructor(code, detail = "", retryAfter = null) {
+  constructor(code, detail = "", retryAfter = null, parameter = null) {
     super(detail || code);
     this.code = code;
     this.detail = detail;
-    this.retryAfter = retryAfter;
+    this.retryAfter = retryAfter; // seconds
+    this.parameter = parameter; // the one that does not fit, if the service named one
   }
 }
 
@@ -32,44 +34,70 @@ async function problemOf(response) {
   const retry = Number.parseInt(response.headers.get("Retry-After") ?? "", 10);
   const body = await response.json().catch(() => ({}));
   const detail = typeof body.detail === "string" ? body.detail : "";
-  return new Problem(body.code ?? `http_${response.status}`, detail, Number.isNaN(retry) ? null : retry);
+  const wait = Number.isNaN(retry) ? null : retry;
+  return new Problem(body.code ?? `http_${response.status}`, detail, wait, body.parameter ?? null);
 }
 
-async function call(path, { headers = {}, ...options } = {}) {
+/**
+ * Ask the service.
+ * @throws {Problem} with the service's code, or `network`, or `timeout`.
+ * @throws {DOMException} AbortError, when the caller's own `signal` says so.
+ */
+async function call(path, { headers = {}, signal, ...options } = {}) {
   const key = storedKey();
   const auth = key ? { Authorization: `Bearer ${key}` } : {};
+  const late = AbortSignal.timeout(PATIENCE);
+  const both = signal ? AbortSignal.any([signal, late]) : late;
   let response;
   try {
-    response = await fetch(path, { cache: "no-store", ...options, headers: { ...headers, ...auth } });
+    response = await fetch(path, {
+      cache: "no-store",
+      ...options,
+      signal: both,
+      headers: { ...headers, ...auth },
+    });
   } catch (error) {
-    if (error.name === "AbortError") throw error;
-    throw new Problem("network");
+    if (signal?.aborted) throw error;
+    throw new Problem(late.aborted ? "timeout" : navigator.onLine ? "network" : "offline");
   }
   if (!response.ok) throw await problemOf(response);
   return response;
 }
 
-/** The catalogue's kind ("demo" or null) and, of a demo, some listeners to try. */
+const json = (path, options) => call(path, options).then((response) => response.json());
+const of = (user) => `users/${encodeURIComponent(user)}`;
+const sending = (body, key) => ({
+  method: "POST",
+  headers: { "Content-Type": "application/json", ...(key ? { "Idempotency-Key": key } : {}) },
+  body: JSON.stringify(body),
+});
+
+/** `valence,arousal` with two decimals, as the service takes a stated mood. */
+export const moodText = (mood) => `${mood.valence.toFixed(2)},${mood.arousal.toFixed(2)}`;
+
+/**
+ * Some simulated listeners to try; none where the catalogue is not the demo.
+ * @throws {Problem} `unauthenticated` where the service asks for a key.
+ */
 export async function welcome() {
-  const page = await call("./");
-  if (page.headers.get("X-Attune-Catalogue") !== "demo") return { demo: false, listeners: [] };
-  const listeners = await call("demo/listeners")
-    .then((r) => r.json())
-    .catch(() => []);
-  return { demo: true, listeners: Array.isArray(listeners) ? listeners : [] };
+  const listeners = await json("demo/listeners");
+  return Array.isArray(listeners) ? listeners : [];
 }
 
 /**
  * Ask for songs.
- * @param {{user: string, strategy: string, offset: number, n: number, source: object}} question
+ * @param {{user: string, strategy: string, offset: number, n: number, source: object,
+ *   filters: object, session: string|null}} question
  *   source: {kind: "frames", frames: Blob[]} | {kind: "mood", mood} |
- *   {kind: "words", words: string} | {kind: "none"}
+ *   {kind: "words", words: string} | {kind: "none"}; filters: query parameters;
+ *   session: the token of the answer whose next page this is.
  */
-export async function recommend({ user, strategy, offset, n, source }, signal) {
-  const query = new URLSearchParams({ user, n, offset, strategy });
+export async function recommend({ user, strategy, offset, n, source, filters = {}, session = null }, signal) {
+  const query = new URLSearchParams({ user, n, offset, strategy, ...filters });
+  if (session) query.set("session", session);
   let body;
   if (source.kind === "mood") {
-    query.set("mood", `${source.mood.valence.toFixed(2)},${source.mood.arousal.toFixed(2)}`);
+    query.set("mood", moodText(source.mood));
   } else if (source.kind === "words") {
     query.set("query", source.words);
   } else if (source.kind === "frames") {
@@ -77,12 +105,12 @@ export async function recommend({ user, strategy, offset, n, source }, signal) {
     body = new FormData();
     source.frames.forEach((frame, i) => body.append("selfie", frame, frame.name ?? `frame-${i}.jpg`));
   }
-  const response = await call(`recommend?${query}`, { method: "POST", body, signal });
-  return { answer: await response.json(), demo: response.headers.get("X-Attune-Catalogue") === "demo" };
+  return json(`recommend?${query}`, { method: "POST", body, signal });
 }
 
-// crypto.randomUUID exists only on https and localhost; a plain-http intranet needs this form.
-function uuid() {
+/** A key that makes repeated sending of one thing count once. */
+export function newKey() {
+  // crypto.randomUUID exists only on https and localhost; a plain-http intranet needs this form.
   if (crypto.randomUUID) return crypto.randomUUID();
   const bytes = crypto.getRandomValues(new Uint8Array(16));
   bytes[6] = (bytes[6] & 0x0f) | 0x40;
@@ -91,14 +119,32 @@ function uuid() {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
-/** What a song's words and tags say of its mood. */
-export const songMood = (song) =>
-  call(`songs/${encodeURIComponent(song)}/mood`).then((response) => response.json());
+export const songOf = (song) => json(`songs/${encodeURIComponent(song)}`);
 
-/** Record one event of a listener with a song. */
-export const feedback = (user, song, event) =>
-  call("feedback", {
-    method: "POST",
-    headers: { "Content-Type": "application/json", "Idempotency-Key": uuid() },
-    body: JSON.stringify({ user, song, event }),
-  });
+/** What a song's words and tags say of its mood. */
+export const songMood = (song) => json(`songs/${encodeURIComponent(song)}/mood`);
+
+/** Record one event of a listener with a song; the same `key` again changes nothing. */
+export const feedback = (user, song, event, key) => json("feedback", sending({ user, song, event }, key));
+
+const artistPath = (user, artist) => `${of(user)}/muted-artists?${new URLSearchParams({ artist })}`;
+export const mute = (user, artist) => call(artistPath(user, artist), { method: "PUT" });
+export const unmute = (user, artist) => call(artistPath(user, artist), { method: "DELETE" });
+export const mutedArtists = (user) => json(`${of(user)}/muted-artists`);
+
+/** Make a journey: {user, from, to, length | minutes, exclude}. */
+export const makeJourney = (body, key) => json("playlists", sending(body, key));
+
+/** A file of the service, with the key that a plain link could not send. */
+export async function file(path) {
+  const response = await call(path.replace(/^\//, "")); // relative: the service may live under a path
+  const named = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
+  return { blob: await response.blob(), name: named?.[1] ?? path.split("/").at(-1) };
+}
+
+export const history = (user, cursor, n) =>
+  json(`${of(user)}/history?${new URLSearchParams({ n, ...(cursor ? { cursor } : {}) })}`);
+export const exported = (user) => json(`${of(user)}/export`);
+export const erase = (user) => call(of(user), { method: "DELETE" });
+export const emotions = (user) => json(`${of(user)}/emotions`);
+export const forgetEmotions = (user) => call(`${of(user)}/emotions`, { method: "DELETE" });

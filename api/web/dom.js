@@ -34,5 +34,16 @@ export function toast(text) {
   node.textContent = text;
   node.classList.add("shown");
   clearTimeout(fading);
-  fading = setTimeout(() => node.classList.remove("shown"), 5000);
+  fading = setTimeout(quiet, 4500);
+}
+
+/** Take the line away. */
+export const quiet = () => byId("toast").classList.remove("shown");
+
+/** Hand a file to the browser to keep. */
+export function keep(blob, name) {
+  const url = URL.createObjectURL(blob);
+  const link = el("a", { href: url, download: name });
+  link.click();
+  setTimeout(() => URL.revokeObjectURL(url), 10_000); // the browser has begun by then
 }

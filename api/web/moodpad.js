@@ -3,7 +3,8 @@ import { el } from "./dom.js";
 import { WORDS, describe, moodColour } from "./moods.js";
 
 const STEP = 0.1;
-const MOVES = {
+/** What each key adds to valence and arousal. */
+export const MOVES = {
   ArrowLeft: [-STEP, 0],
   ArrowRight: [STEP, 0],
   ArrowUp: [0, STEP],
@@ -12,7 +13,8 @@ const MOVES = {
   PageDown: [0, -3 * STEP],
 };
 
-const clamp = (x) => Math.round(100 * Math.max(-1, Math.min(1, x))) / 100;
+/** A coordinate inside the plane, two decimals. */
+export const clamp = (x) => Math.round(100 * Math.max(-1, Math.min(1, x))) / 100;
 
 export class MoodPad {
   /**

@@ -21,15 +21,22 @@ export function nearestWord(mood) {
   return WORDS.reduce((best, w) => (distance(w) < distance(best) ? w : best)).word;
 }
 
-/** Plain words for a point: "calm: pleasant, low energy". */
-export function describe(mood) {
+/** Where a point is, without naming an emotion: "pleasant, low energy". */
+export function region(mood) {
   const grade = (x, low, high) => (x < -0.2 ? low : x > 0.2 ? high : null);
   const parts = [
     grade(mood.valence, "unpleasant", "pleasant"),
     grade(mood.arousal, "low energy", "high energy"),
   ];
-  return `${nearestWord(mood)}: ${parts.filter(Boolean).join(", ") || "in the middle"}`;
+  return parts.filter(Boolean).join(", ") || "in the middle";
 }
+
+/** Plain words for a point: "calm: pleasant, low energy". */
+export const describe = (mood) => `${nearestWord(mood)}: ${region(mood)}`;
+
+/** The word that lies exactly at a point, if one does. */
+export const wordAt = (mood) =>
+  WORDS.find((w) => Math.abs(w.valence - mood.valence) < 0.006 && Math.abs(w.arousal - mood.arousal) < 0.006);
 
 // One colour per corner, chosen for 3:1 against the light page; the dark page lightens them.
 const CORNERS = { tense: [184, 49, 74], bright: [186, 112, 10], low: [74, 91, 176], calm: [26, 132, 110] };

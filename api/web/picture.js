@@ -2,9 +2,10 @@
 import { Problem } from "./api.js";
 import { byId } from "./dom.js";
 
-const LONGEST = 1280; // pixels; a face needs far fewer, and the upload stays small
-const FRAMES = 3;
-const PAUSE = 150; // milliseconds between two frames of one moment
+const LONGEST = 1280; // pixels of a photo, where the face may be small
+const CAMERA_LONGEST = 800; // pixels of a frame: the face is near, and five uploads stay small
+export const FRAMES = 5;
+const PAUSE = 220; // milliseconds between two frames: five take about a second
 const QUALITY = 0.9;
 
 const CAMERA_PROBLEMS = {
@@ -44,9 +45,9 @@ export function stopCamera() {
 
 const wait = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** Draw a video frame or bitmap at most LONGEST pixels wide or high; a canvas keeps no EXIF, so no place or time travels. */
-function toJpeg(source, width, height) {
-  const scale = Math.min(1, LONGEST / Math.max(width, height));
+/** Draw a video frame or bitmap at most so many pixels wide or high; a canvas keeps no EXIF, so no place or time travels. */
+function toJpeg(source, width, height, longest) {
+  const scale = Math.min(1, longest / Math.max(width, height));
   const canvas = document.createElement("canvas");
   canvas.width = Math.round(width * scale);
   canvas.height = Math.round(height * scale);
@@ -63,13 +64,15 @@ function toJpeg(source, width, height) {
   });
 }
 
-/** Take the frames of one moment and let the camera go. */
-export async function capture() {
+/** Take the frames of one moment and let the camera go; `ontaken(n)` is called after each. */
+export async function capture(ontaken) {
   const video = byId("preview");
   const frames = [];
   for (let i = 0; i < FRAMES; i += 1) {
     if (i) await wait(PAUSE);
-    frames.push(await toJpeg(video, video.videoWidth, video.videoHeight));
+    if (!stream) return null; // stopped, or consent was taken back, in the middle
+    frames.push(await toJpeg(video, video.videoWidth, video.videoHeight, CAMERA_LONGEST));
+    ontaken(i + 1);
   }
   stopCamera();
   return shot(frames);
@@ -83,7 +86,7 @@ export async function fromFile(file) {
   } catch {
     return { frames: [file], still: null };
   }
-  const frame = await toJpeg(bitmap, bitmap.width, bitmap.height);
+  const frame = await toJpeg(bitmap, bitmap.width, bitmap.height, LONGEST);
   bitmap.close();
   return shot([frame]);
 }

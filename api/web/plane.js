@@ -1,6 +1,6 @@
 // The mood plane of an answer: where you are, where the songs aim, and every song as a dot.
 import { byId, el, svg } from "./dom.js";
-import { describe, isKnown, moodColour } from "./moods.js";
+import { describe, isKnown, moodColour, region } from "./moods.js";
 
 const SIDE = 320;
 const x = (mood) => (SIDE / 2) * (1 + 0.92 * mood.valence);
@@ -61,16 +61,18 @@ function marks(mood) {
   ];
 }
 
-function told(mood) {
+function told({ mood, emotion }) {
   if (!isKnown(mood)) return "No mood was used for this list. The dots are its songs.";
   const target = isKnown(mood.target) ? mood.target : mood;
-  return `The ring is you (${describe(mood)}). The songs aim at the crossing lines (${describe(target)}).`;
+  const ring = emotion?.source === "selfie" ? "where the picture points" : "the mood you told";
+  return `The ring is ${ring} (${region(mood)}). The songs aim at the crossing lines (${region(target)}).`;
 }
 
 /** Draw the plane into `host`; `light(item, on)` is called while a dot is pointed at or focused. */
 export function drawPlane(host, answer, light) {
   const placed = answer.items.filter((item) => isKnown(item.song.mood));
   const links = placed.map((item) => dot(item, light));
+  const spot = svg("circle", { class: "spot", r: 9, "aria-hidden": true });
   const label = svg("text", { class: "dot-label", "aria-hidden": true });
   const picture = svg(
     "svg",
@@ -83,6 +85,7 @@ export function drawPlane(host, answer, light) {
     },
     ...marks(answer.mood),
     ...links,
+    spot,
     label,
   );
   host.replaceChildren(
@@ -96,17 +99,24 @@ export function drawPlane(host, answer, light) {
       el("span", { class: "axis right" }, "pleasant"),
       picture,
     ),
-    el("p", { class: "hint" }, told(answer.mood)),
+    el("p", { class: "hint" }, told(answer)),
   );
 }
 
-/** Light up (or dim) the dot of a song and show its name beside it. */
+/**
+ * Light up (or dim) the dot of a song and show its name beside it. What lies in front is drawn anew: a dot
+ * that was moved to the front would lose the focus.
+ */
 export function lightDot(host, item, on) {
   const link = host.querySelector(`[data-song="${CSS.escape(item.song.id)}"]`);
   const label = host.querySelector(".dot-label");
+  const spot = host.querySelector(".spot");
   if (!link || !label) return;
   link.classList.toggle("lit", on);
-  if (on) link.parentNode.insertBefore(link, label);
+  spot.classList.toggle("on", on);
+  spot.setAttribute("cx", x(item.song.mood));
+  spot.setAttribute("cy", y(item.song.mood));
+  spot.style.setProperty("--dot", moodColour(item.song.mood));
   label.textContent = on ? `${item.rank}  ${shorten(item.song.title)}` : "";
   const right = item.song.mood.valence > 0;
   label.setAttribute("x", x(item.song.mood) + (right ? -14 : 14));

@@ -1,6 +1,6 @@
 // What was read from the picture or what the listener said, and the way to correct it.
 import { el, svg } from "./dom.js";
-import { EMOTIONS, describe, isKnown, moodColour } from "./moods.js";
+import { EMOTIONS, describe, isKnown, moodColour, nearestWord, region, wordAt } from "./moods.js";
 import { MoodPad } from "./moodpad.js";
 
 const NAMES = {
@@ -61,7 +61,12 @@ function portrait(emotion, still) {
     el(
       "div",
       { class: "portrait-frame" },
-      el("img", { src: still.url, alt: "The picture that was read" }),
+      el("img", {
+        src: still.url,
+        width: still.width,
+        height: still.height,
+        alt: "The picture that was read",
+      }),
       box &&
         svg(
           "svg",
@@ -73,25 +78,30 @@ function portrait(emotion, still) {
   );
 }
 
-function verdict(emotion) {
-  const ranked = Object.entries(emotion.probabilities).sort((a, b) => b[1] - a[1]);
-  if (emotion.uncertain) {
-    const [first, second] = ranked;
+// How sure, in words: the network's confidence is calibrated, so it may be said plainly.
+const sureness = (p) => (p >= 0.8 ? "fairly sure" : p >= 0.6 ? "rather sure" : "only half sure");
+
+function verdict(emotion, frames) {
+  const averaged = frames > 1 ? ` Averaged over ${frames} frames of one moment.` : "";
+  const [first, second] = Object.entries(emotion.probabilities).sort((a, b) => b[1] - a[1]);
+  const head = el("p", { class: "over" }, "Apparent expression");
+  if (emotion.uncertain)
     return [
-      el("p", { class: "verdict" }, "Not sure"),
+      head,
+      el("p", { class: "verdict" }, "Uncertain"),
       el(
         "p",
         {},
-        `Your expression could be read in more than one way: ${name(first[0])} (${percent(first[1])}) or ${name(second[0])} (${percent(second[1])}). So it counts for little in this list.`,
+        `It could be read as ${name(first[0])} (${percent(first[1])}) or ${name(second[0])} (${percent(second[1])}), so it counts for little in this list.${averaged}`,
       ),
     ];
-  }
   return [
-    el("p", { class: "verdict" }, "You look ", el("strong", {}, name(emotion.label))),
+    head,
+    el("p", { class: "verdict" }, el("strong", {}, name(emotion.label))),
     el(
       "p",
       {},
-      `Apparent expression, ${percent(emotion.confidence)} confident. A face shows only part of a mood.`,
+      `The reading is ${sureness(emotion.confidence)} (${percent(emotion.confidence)}). A face shows only part of a mood.${averaged}`,
     ),
   ];
 }
@@ -99,10 +109,10 @@ function verdict(emotion) {
 function stated(mood) {
   const swatch = el("span", { class: "swatch", "aria-hidden": true });
   swatch.style.setProperty("--dot", moodColour(mood));
-  const [word, rest] = describe(mood).split(": ");
+  const said = wordAt(mood) ? "You said " : "You said near ";
   return [
-    el("p", { class: "verdict" }, swatch, "You said ", el("strong", {}, word)),
-    el("p", {}, `That is ${rest}. Your own word counts in full and beats any picture.`),
+    el("p", { class: "verdict" }, swatch, said, el("strong", {}, nearestWord(mood))),
+    el("p", {}, `That is ${region(mood)}. Your own word counts in full and beats any picture.`),
   ];
 }
 
@@ -115,8 +125,8 @@ function worded(words, mood, off) {
   return [el("p", { class: "verdict" }, "You asked for ", el("strong", {}, `“${words}”`)), el("p", {}, told)];
 }
 
-function correction(mood, label, onmood) {
-  const host = el("div");
+function correction(mood, label, { onmood, onnone }) {
+  const host = el("div", { class: "pad" });
   const panel = el("div", { class: "correction", id: "correction", hidden: true }, host);
   const opener = el(
     "button",
@@ -133,20 +143,49 @@ function correction(mood, label, onmood) {
     pad.knob.focus();
   });
   panel.append(
-    el("button", { type: "button", class: "primary", onclick: () => onmood(pad.mood) }, "This is how I feel"),
+    el(
+      "div",
+      { class: "row" },
+      el(
+        "button",
+        { type: "button", class: "primary", onclick: () => onmood(pad.mood) },
+        "This is how I feel",
+      ),
+      el("button", { type: "button", class: "plain", onclick: onnone }, "Leave mood out"),
+    ),
   );
   return [opener, panel];
+}
+
+const fromHere = (mood, onjourney) =>
+  isKnown(mood) &&
+  el(
+    "button",
+    { type: "button", class: "link-button", onclick: () => onjourney(mood) },
+    "Start a journey from here",
+  );
+
+function notice(answer) {
+  if (!answer.notice_url) return null;
+  const version = answer.notice_version ? `, version ${answer.notice_version}` : "";
+  return el(
+    "p",
+    { class: "hint" },
+    "Read once, with your consent, and not stored. ",
+    el("a", { href: answer.notice_url }, `Privacy notice${version}`),
+  );
 }
 
 /**
  * Draw the card.
  * @param {HTMLElement} host
  * @param {object} answer - of /recommend.
- * @param {{still: object|null, words: string|undefined}} given - {url, width, height} of the picture,
- *   while this tab holds it; the words that were asked with.
- * @param {(mood) => void} onmood - called with the mood the listener states instead.
+ * @param {{still: object|null, frames: number, words: string|undefined}} given - {url, width, height} of
+ *   the picture, while this tab holds it, and of how many frames; the words that were asked with.
+ * @param {object} hooks - `onmood(mood)`: the listener states another mood; `onnone()`: leaves it out;
+ *   `onjourney(mood)`: wants to go on from there.
  */
-export function drawReading(host, answer, { still, words }, onmood) {
+export function drawReading(host, answer, { still, frames, words }, hooks) {
   const { emotion, mood } = answer;
   const looked = emotion?.source === "selfie";
   const said = !looked && !words && isKnown(mood) && emotion?.source !== "none";
@@ -156,7 +195,11 @@ export function drawReading(host, answer, { still, words }, onmood) {
     ? "These songs follow your taste alone. Choose another strategy above to let a mood count."
     : "These songs follow your taste alone.";
   const body = looked
-    ? [portrait(emotion, still), ...verdict(emotion), chart(emotion), off && el("p", {}, aside)]
+    ? [
+        el("div", { class: "looked" }, portrait(emotion, still), el("div", {}, ...verdict(emotion, frames))),
+        chart(emotion),
+        off && el("p", {}, aside),
+      ]
     : words
       ? worded(words, mood, off)
       : said
@@ -167,15 +210,9 @@ export function drawReading(host, answer, { still, words }, onmood) {
     ...[
       el("h3", { id: "reading-title" }, title),
       ...body,
-      ...(off ? [] : correction(mood, label, onmood)),
-      looked &&
-        answer.notice_url &&
-        el(
-          "p",
-          { class: "hint" },
-          "Read once, not stored. ",
-          el("a", { href: answer.notice_url }, "How this works"),
-        ),
+      ...(off ? [] : correction(mood, label, hooks)),
+      fromHere(mood, hooks.onjourney),
+      looked && notice(answer),
     ].filter(Boolean),
   );
 }

@@ -1,24 +1,28 @@
-// The list of songs: what each is, why it is here, where to hear it, and Like and Skip.
+// The list of songs: what each is, why it is here, and what one may do with it.
 import { calmMotion, el, svg } from "./dom.js";
+import { hear, words } from "./hear.js";
 import { isKnown, moodColour, nearestWord } from "./moods.js";
 
-const HEART =
-  "M12 20.5C5.5 15.7 3 12.4 3 8.9A4.9 4.9 0 0 1 12 6.2 4.9 4.9 0 0 1 21 8.9C21 12.4 18.5 15.7 12 20.5Z";
-const AHEAD = "M5 5.5 14 12 5 18.500ZM18 5.500V18.500";
+const ICONS = {
+  like: "M12 20.5C5.5 15.7 3 12.4 3 8.9A4.9 4.9 0 0 1 12 6.2 4.9 4.9 0 0 1 21 8.9C21 12.4 18.5 15.7 12 20.5Z",
+  save: "M6.5 3.500H17.500V20.500L12 16.200 6.500 20.500Z",
+  skip: "M5 5.5 14 12 5 18.500ZM18 5.500V18.500",
+};
 
-const icon = (path) =>
-  svg("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": true }, svg("path", { d: path }));
+const icon = (name) =>
+  svg("svg", { viewBox: "0 0 24 24", class: "icon", "aria-hidden": true }, svg("path", { d: ICONS[name] }));
 
-const minutes = (seconds) =>
-  `${Math.floor(seconds / 60)}:${String(Math.round(seconds) % 60).padStart(2, "0")}`;
+export const minutes = (seconds) =>
+  `${Math.floor(Math.round(seconds) / 60)}:${String(Math.round(seconds) % 60).padStart(2, "0")}`;
 
-function about(song) {
+/** Album, year, length, and whether it is explicit, as far as they are known. */
+export function about(song) {
   const album = [song.album, song.year].filter(Boolean).join(", ");
   const length = Number.isFinite(song.duration_s) ? minutes(song.duration_s) : null;
-  return [album, length].filter(Boolean).join("  ·  ");
+  return [album, length, song.explicit && "explicit"].filter(Boolean).join("\u00a0·\u00a0");
 }
 
-function moodTag(mood) {
+export function moodTag(mood) {
   if (!isKnown(mood)) return null;
   const swatch = el("span", { class: "swatch", "aria-hidden": true });
   swatch.style.setProperty("--dot", moodColour(mood));
@@ -31,25 +35,7 @@ function moodTag(mood) {
   );
 }
 
-const outward = (href, text) => el("a", { href, rel: "noopener noreferrer", target: "_blank" }, text);
-
-// Links come from the catalogue: only web addresses become links.
-const given = (links) =>
-  Object.entries(links ?? {})
-    .filter(([, href]) => /^https?:\/\//i.test(href))
-    .map(([place, href]) => outward(href, place));
-
-function searches(song) {
-  const words = encodeURIComponent(`${song.artist} ${song.title}`);
-  const brainz = encodeURIComponent(`"${song.title}" AND artist:"${song.artist}"`);
-  return [
-    outward(`https://www.youtube.com/results?search_query=${words}`, "YouTube"),
-    outward(`https://open.spotify.com/search/${words}`, "Spotify"),
-    outward(`https://musicbrainz.org/search?query=${brainz}&type=recording&method=advanced`, "MusicBrainz"),
-  ];
-}
-
-function reasons(list) {
+export function reasons(list) {
   if (!list?.length) return null;
   return el(
     "ul",
@@ -58,162 +44,155 @@ function reasons(list) {
   );
 }
 
-function hear(song, act) {
-  const links = given(song.links);
-  const search = el(
-    "details",
-    { class: "hear" },
-    el("summary", {}, "Find it", el("span", { class: "visually-hidden" }, `: ${song.title}`)),
-    el("p", { class: "links" }, el("span", {}, "Search on"), ...searches(song)),
+const named = (song) => el("span", { class: "visually-hidden" }, ` ${song.title} by ${song.artist}`);
+
+// Shown at once and taken back if the service did not take it; once it has, it stays.
+function keeper(event, texts, song, send) {
+  const text = el("span", {}, texts[0]);
+  const button = el(
+    "button",
+    { type: "button", class: `act ${event}`, "aria-pressed": "false" },
+    icon(event),
+    text,
+    named(song),
+  );
+  const set = (on) => {
+    button.setAttribute("aria-pressed", String(on));
+    text.textContent = texts[Number(on)];
+  };
+  button.addEventListener("click", async () => {
+    if (button.getAttribute("aria-pressed") === "true") return;
+    set(true);
+    if (!(await send(event))) set(false);
+  });
+  return button;
+}
+
+function more(song, hooks, away) {
+  const read = words(song, hooks.read);
+  const panel = el(
+    "div",
+    { class: "more-panel", id: `more-${hooks.key}`, hidden: true },
+    ...hear(song),
+    read.node,
     el(
-      "button",
-      { type: "button", class: "quiet", onclick: () => act("dislike") },
-      "Never show me this song",
+      "p",
+      { class: "less" },
+      el(
+        "button",
+        { type: "button", class: "link-button", onclick: () => hooks.mute() },
+        `Less of ${song.artist}`,
+      ),
+      el(
+        "button",
+        { type: "button", class: "link-button", onclick: () => away("dislike") },
+        "Never this song",
+        named(song),
+      ),
     ),
   );
-  return [links.length ? el("p", { class: "links" }, el("span", {}, "Listen on"), ...links) : null, search];
-}
-
-function saying({ quadrants, lines }) {
-  if (!quadrants) return [el("p", {}, "Neither words nor tags tell its mood.")];
-  const [first, second] = Object.entries(quadrants)
-    .sort(([, a], [, b]) => b - a)
-    .map(([word, share]) => `${word} (${Math.round(share * 100)} %)`);
-  return [
-    el("p", {}, `Most likely ${first}, else ${second}.`),
-    lines.length ? el("ul", { class: "lines" }, ...lines.map(({ line }) => el("li", {}, line))) : null,
-  ];
-}
-
-// Read when it is opened, and only then.
-function words(song, read) {
-  const said = el("div", { class: "said", "aria-live": "polite" });
-  const box = el(
-    "details",
-    { class: "hear" },
-    el("summary", {}, "What its words say", el("span", { class: "visually-hidden" }, `: ${song.title}`)),
-    said,
+  const opener = el(
+    "button",
+    { type: "button", class: "act more", "aria-expanded": "false", "aria-controls": panel.id },
+    "More",
+    el("span", { class: "visually-hidden" }, ` about ${song.title}`),
   );
-  let asked = false;
-  box.addEventListener("toggle", async () => {
-    if (!box.open || asked) return;
-    asked = true;
-    try {
-      said.replaceChildren(...saying(await read(song.id)).filter(Boolean));
-    } catch {
-      asked = false;
-      said.textContent = "This cannot be read right now.";
-    }
+  opener.addEventListener("click", () => {
+    panel.hidden = !panel.hidden;
+    opener.setAttribute("aria-expanded", String(!panel.hidden));
+    if (!panel.hidden) read.open();
   });
-  return box;
+  return [opener, panel];
 }
 
 /**
  * One row.
- * @param {object} item - of /recommend's items.
- * @param {{onfeedback: (event: string) => Promise<boolean>, onlight: (on: boolean) => void,
- *   read: (song: string) => Promise<object>}} hooks
+ * @param {object} item - of /recommend's items; `rank` is its place in the list on show.
+ * @param {object} hooks - `send(event)` resolves to whether the service took it; `mute()`, `light(on)`,
+ *   `read(song)`; `key` tells rows apart.
  */
-function row(item, { onfeedback, onlight, read }) {
+function row(item, hooks) {
   const { song, rank } = item;
-  const named = el("span", { class: "visually-hidden" }, ` ${song.title} by ${song.artist}`);
-  const heart = el("span", {}, "Like");
-  const like = el(
-    "button",
-    { type: "button", class: "act like", "aria-pressed": "false" },
-    icon(HEART),
-    heart,
-    named,
-  );
-  const skip = el(
-    "button",
-    { type: "button", class: "act skip" },
-    icon(AHEAD),
-    el("span", {}, "Skip"),
-    named.cloneNode(true),
-  );
   const node = el("li", {
     class: "song",
     id: `song-${rank}`,
     tabindex: -1,
     "data-song": song.id,
-    onpointerenter: () => onlight(true),
-    onpointerleave: () => onlight(false),
-    onfocusin: () => onlight(true),
-    onfocusout: () => onlight(false),
+    "data-artist": song.artist,
+    onpointerenter: () => hooks.light(true),
+    onpointerleave: () => hooks.light(false),
+    onfocusin: () => hooks.light(true),
+    onfocusout: () => hooks.light(false),
   });
-  like.addEventListener("click", async () => {
-    if (like.getAttribute("aria-pressed") === "true" || !(await once(like, () => onfeedback("like")))) return;
-    like.setAttribute("aria-pressed", "true");
-    heart.textContent = "Liked";
-  });
-  const away = async (event, button) => {
-    if (await once(button, () => onfeedback(event))) leave(node);
+  const away = async (event) => {
+    const back = leave(node);
+    if (await hooks.send(event)) node.remove();
+    else back();
   };
-  skip.addEventListener("click", () => away("skip", skip));
-  const body = el(
-    "div",
-    { class: "song-inner" },
-    el("span", { class: "rank", "aria-hidden": true }, String(rank)),
+  const [opener, panel] = more(song, hooks, away);
+  node.append(
     el(
       "div",
-      { class: "song-body" },
-      el("h3", {}, song.title),
-      el("p", { class: "by" }, song.artist, about(song) && el("span", { class: "about" }, about(song))),
-      reasons(item.reasons),
-      words(song, read),
-      ...hear(song, (event) => away(event, skip)),
+      { class: "song-inner" },
+      el("span", { class: "rank", "aria-hidden": true }, String(rank)),
+      el(
+        "div",
+        { class: "song-body" },
+        el("h3", {}, song.title),
+        el("p", { class: "by" }, song.artist, about(song) && el("span", { class: "about" }, about(song))),
+        reasons(item.reasons),
+        el(
+          "div",
+          { class: "acts" },
+          keeper("like", ["Like", "Liked"], song, hooks.send),
+          keeper("save", ["Save", "Saved"], song, hooks.send),
+          el(
+            "button",
+            { type: "button", class: "act skip", onclick: () => away("skip") },
+            icon("skip"),
+            el("span", {}, "Skip"),
+            named(song),
+          ),
+          opener,
+        ),
+        panel,
+      ),
+      moodTag(song.mood),
     ),
-    moodTag(song.mood),
-    el("div", { class: "acts" }, like, skip),
   );
-  node.append(body);
   return node;
 }
 
-// A button that is at work does not start again.
-async function once(button, work) {
-  if (button.getAttribute("aria-busy") === "true") return false;
-  button.setAttribute("aria-busy", "true");
-  try {
-    return await work();
-  } finally {
-    button.removeAttribute("aria-busy");
-  }
-}
-
-function leave(node) {
-  const next = node.nextElementSibling ?? node.previousElementSibling;
-  const hadFocus = node.contains(document.activeElement);
-  const gone = () => node.remove();
+/** Fold a row away and move the focus on; returns what brings it back. */
+export function leave(node) {
+  const next = beside(node, "nextElementSibling") ?? beside(node, "previousElementSibling");
+  if (node.contains(document.activeElement))
+    (next?.querySelector(".skip") ?? document.getElementById("result-title")).focus({ preventScroll: true });
   node.inert = true;
   node.classList.add("leaving");
-  if (hadFocus)
-    (next?.querySelector(".skip") ?? document.getElementById("result-title")).focus({ preventScroll: true });
-  if (calmMotion()) gone();
-  else setTimeout(gone, 420);
+  const gone = setTimeout(() => (node.hidden = true), calmMotion() ? 0 : 420);
+  return () => {
+    clearTimeout(gone);
+    node.hidden = false;
+    node.inert = false;
+    node.classList.remove("leaving");
+  };
 }
 
-/**
- * Draw all rows. `onfeedback(item, event)` resolves to true when the event was recorded, `read(id)` to
- * what a song's words say.
- */
-export function drawSongs(host, items, onfeedback, onlight, read) {
-  host.replaceChildren(
-    ...items.map((item) =>
-      row(item, {
-        onfeedback: (event) => onfeedback(item, event),
-        onlight: (on) => onlight(item, on),
-        read,
-      }),
-    ),
-  );
+function beside(node, way) {
+  let other = node[way];
+  while (other && (other.inert || other.hidden)) other = other[way];
+  return other;
 }
+
+/** Add rows; `hooks(item)` gives each its hooks. */
+export const addSongs = (host, items, hooks) => host.append(...items.map((item) => row(item, hooks(item))));
 
 /** Grey rows that stand where the songs will be. */
 export function drawWaiting(host) {
+  const bar = (kind) => el("span", { class: `bone ${kind}` });
   host.replaceChildren(
-    ...Array.from({ length: 5 }, () =>
+    ...Array.from({ length: 6 }, () =>
       el(
         "li",
         { class: "song waiting", "aria-hidden": true },
@@ -221,12 +200,7 @@ export function drawWaiting(host) {
           "div",
           { class: "song-inner" },
           el("span", { class: "rank" }),
-          el(
-            "div",
-            { class: "song-body" },
-            el("span", { class: "line" }),
-            el("span", { class: "line short" }),
-          ),
+          el("div", { class: "song-body" }, bar("title"), bar("by"), bar("why")),
         ),
       ),
     ),

@@ -7,9 +7,14 @@ const camera = byId("camera");
 const photo = byId("photo");
 const file = byId("file");
 const stage = byId("drop");
+const pips = byId("pips");
+const text = byId("stage-text");
+
+const WAITS = "The camera and the photo wait for your yes: tick the box above.";
+const ANEW = "A new picture needs a new yes: tick the box above.";
 
 let shot = null;
-let ready = () => true;
+let hooks = {};
 let working = false;
 
 /** The picture this tab holds: {frames, still} or null. */
@@ -19,29 +24,34 @@ function show() {
   const live = cameraIsOn();
   byId("preview").hidden = !live;
   byId("still").hidden = live || !shot?.still;
-  byId("stage-text").hidden = live || Boolean(shot?.still);
+  text.hidden = Boolean(shot?.still) && !live;
+  text.textContent = live ? "Ready when you are" : "Your face, for a second";
+  pips.hidden = true;
   byId("cancel").hidden = !live;
   photo.hidden = live;
   stage.classList.toggle("live", live);
-  camera.textContent = live ? "Take the picture" : shot ? "Start the camera again" : "Start the camera";
+  camera.textContent = live ? "Take the picture" : shot ? "Take another" : "Start the camera";
+  photo.textContent = shot ? "Another photo" : "Choose a photo";
 }
 
-function gate() {
+function gate(words = WAITS) {
   for (const button of [camera, photo]) {
     button.classList.toggle("waits", !consent.checked);
     if (consent.checked) button.removeAttribute("aria-describedby");
     else button.setAttribute("aria-describedby", "gate");
   }
-  byId("gate").hidden = consent.checked;
+  byId("gate").textContent = words;
+  byId("gate").classList.toggle("met", consent.checked); // keeps its room: nothing below jumps
 }
 
 // The buttons stay reachable without consent, so that they can say what they wait for.
 function allowed() {
-  if (consent.checked) return ready();
-  const text = byId("gate");
-  text.classList.remove("asked");
-  void text.offsetWidth; // restarts the nudge
-  text.classList.add("asked");
+  if (shot) letGo(ANEW); // a yes is for one picture
+  if (consent.checked) return hooks.ready();
+  const words = byId("gate");
+  words.classList.remove("asked");
+  void words.offsetWidth; // restarts the nudge
+  words.classList.add("asked");
   consent.focus();
   return false;
 }
@@ -57,45 +67,56 @@ function hold(picture) {
   show();
 }
 
+function letGo(words) {
+  consent.checked = false;
+  stopCamera();
+  hold(null);
+  gate(words);
+  hooks.ondrop();
+}
+
+async function attempt(work) {
+  if (working) return; // a second click while the camera opens must not open it twice
+  working = true;
+  try {
+    await work();
+  } catch (problem) {
+    stopCamera();
+    hooks.onproblem(problem);
+  } finally {
+    working = false;
+    show();
+  }
+}
+
+const take = (chosen) =>
+  attempt(async () => {
+    stopCamera();
+    hold(await fromFile(chosen));
+    hooks.onshot(shot);
+  });
+
+async function shoot() {
+  if (!cameraIsOn()) return startCamera();
+  text.textContent = "Hold still";
+  pips.hidden = false;
+  const moment = await capture((n) =>
+    [...pips.children].forEach((pip, i) => pip.classList.toggle("on", i < n)),
+  );
+  if (!moment) return;
+  hold(moment);
+  hooks.onshot(shot);
+}
+
 /**
  * Wire the half.
- * @param {object} hooks
+ * @param {object} given
  *   ready: () => boolean, asked before a picture is made (is the listener named?);
- *   onshot: (shot) => void; onproblem: (problem) => void; ondrop: () => void, when consent is taken back.
+ *   onshot: (shot) => void; onproblem: (problem) => void; ondrop: () => void, when the picture is let go.
  */
-export function openStage({ onshot, onproblem, ondrop, ...hooks }) {
-  ready = hooks.ready;
-  const attempt = async (work) => {
-    if (working) return; // a second click while the camera opens must not open it twice
-    working = true;
-    try {
-      await work();
-    } catch (problem) {
-      stopCamera();
-      onproblem(problem);
-    } finally {
-      working = false;
-      show();
-    }
-  };
-  const take = (chosen) =>
-    attempt(async () => {
-      stopCamera();
-      hold(await fromFile(chosen));
-      onshot(shot);
-    });
-  camera.addEventListener(
-    "click",
-    () =>
-      allowed() &&
-      attempt(async () => {
-        if (!cameraIsOn()) return startCamera();
-        stage.classList.add("flash");
-        hold(await capture());
-        stage.classList.remove("flash");
-        return onshot(shot);
-      }),
-  );
+export function openStage(given) {
+  hooks = given;
+  camera.addEventListener("click", () => (cameraIsOn() || allowed()) && attempt(shoot));
   byId("cancel").addEventListener("click", () => {
     stopCamera();
     show();
@@ -104,24 +125,18 @@ export function openStage({ onshot, onproblem, ondrop, ...hooks }) {
   photo.addEventListener("click", () => allowed() && file.click());
   file.addEventListener("change", () => {
     const chosen = file.files[0];
-    if (chosen && allowed()) take(chosen);
     file.value = "";
+    if (chosen && allowed()) take(chosen);
   });
-  consent.addEventListener("change", () => {
-    gate();
-    if (consent.checked) return;
-    stopCamera();
-    hold(null);
-    ondrop();
-  });
-  openDrop(take);
+  consent.addEventListener("change", () => (consent.checked ? gate() : letGo(WAITS)));
+  openDrop();
   addEventListener("pagehide", stopCamera);
   consent.checked = false; // some browsers restore a ticked box on reload; consent is asked anew
   gate();
   show();
 }
 
-function openDrop(take) {
+function openDrop() {
   const over = (on) => (event) => {
     event.preventDefault();
     stage.classList.toggle("over", on);

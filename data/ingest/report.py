@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+
+from data.ingest.matching import MatchTally
 
 
 @dataclass(frozen=True, slots=True)
@@ -15,6 +17,7 @@ class IngestReport:
         rejected: rows set aside in the rejects file.
         skipped: rows that an earlier run had dealt with, and events known already.
         seconds: wall-clock time.
+        matches: how the songs of listens were found, of the rows that this run read.
     """
 
     read: int = 0
@@ -22,6 +25,7 @@ class IngestReport:
     rejected: int = 0
     skipped: int = 0
     seconds: float = 0.0
+    matches: MatchTally = field(default_factory=MatchTally, compare=False)
 
     def __add__(self, other: IngestReport) -> IngestReport:
         return IngestReport(
@@ -30,4 +34,5 @@ class IngestReport:
             self.rejected + other.rejected,
             self.skipped + other.skipped,
             self.seconds + other.seconds,
+            self.matches + other.matches,
         )

@@ -8,16 +8,17 @@ from typing import Any, cast
 
 from data.errors import RowError
 from data.ingest import values
+from data.ingest.identifiers import links_of, row_identifiers
 from data.text import song_key
 from data.types import EMOTIONS, EVENTS, Event, SongInput
 
 SONG_COLUMNS = (
     "id", "title", "artist", "album", "year", "duration_s", "duration_ms", "genre", "language",
-    "tags", "links", "lyrics", "valence", "arousal",
+    "tags", "links", "lyrics", "valence", "arousal", "explicit",
 )  # fmt: skip
 LISTEN_COLUMNS = (
     "user", "song", "event", "at", "count", "emotion", "title", "artist", "album", "duration_s",
-    "duration_ms",
+    "duration_ms", "mbid", "isrc", "spotify",
 )  # fmt: skip
 MOST_PLAYS = 1_000_000_000
 
@@ -31,6 +32,7 @@ class Listen:
         song_id: the id as told, or None.
         at: None where the row has no time.
         exact: whether ``at`` has a time of day.
+        identifiers: of the recording, the surest first; see :mod:`data.ingest.identifiers`.
     """
 
     user: str
@@ -41,6 +43,7 @@ class Listen:
     exact: bool
     count: int
     emotion: str | None
+    identifiers: tuple[str, ...] = ()
 
 
 def parse_song(row: dict[str, Any]) -> SongInput:
@@ -69,6 +72,7 @@ def parse_song(row: dict[str, Any]) -> SongInput:
         lyrics=values.text(row, "lyrics", values.LONGEST_LYRICS),
         valence=valence,
         arousal=arousal,
+        explicit=values.truth(row, "explicit"),
     )
 
 
@@ -78,14 +82,15 @@ def parse_listen(row: dict[str, Any]) -> Listen:
     Raises:
         RowError: naming the column, the value and what is wrong.
     """
-    song_id = values.text(row, "song")
+    song_id, identifiers = values.text(row, "song"), row_identifiers(row)
     title, artist = values.text(row, "title"), values.text(row, "artist")
-    if song_id is None and (title is None or artist is None):
+    if song_id is None and not identifiers and (title is None or artist is None):
         raise RowError("song is missing, and so is title or artist to make it from")
     song = None
     if title is not None and artist is not None:
         album, duration_s = values.text(row, "album"), values.duration_s(row)
-        song = SongInput(song_id or "", title, artist, album, duration_s=duration_s)
+        links = links_of(identifiers)
+        song = SongInput(song_id or "", title, artist, album, duration_s=duration_s, links=links)
     at = values.moment(row, "at")
     return Listen(
         user=values.required(row, "user"),
@@ -96,6 +101,7 @@ def parse_listen(row: dict[str, Any]) -> Listen:
         exact=at is not None and at[1],
         count=values.integer(row, "count", 1, MOST_PLAYS) or 1,
         emotion=values.choice(row, "emotion", EMOTIONS),
+        identifiers=identifiers,
     )
 
 

@@ -6,6 +6,7 @@ import hashlib
 import json
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -18,6 +19,7 @@ from data.db.session import Database
 from data.errors import DatasetNotFoundError, RowError
 from data.frames import BrokenRow, file_format, iter_records
 from data.ingest.exports import EXPORTS, iter_export
+from data.ingest.matching import MatchTally, SongMatcher
 from data.ingest.rejects import Reject, RejectsFile
 from data.ingest.report import IngestReport
 from data.ingest.rows import (
@@ -27,7 +29,7 @@ from data.ingest.rows import (
     parse_listen,
     parse_song,
 )
-from data.ingest.writing import Parsed, RunIdentity, write_listens, write_songs
+from data.ingest.writing import ListenWriter, Parsed, RunIdentity, write_songs
 
 #: Rows per transaction: long enough to be fast, short enough not to block other writers.
 BLOCK = 1000
@@ -80,11 +82,12 @@ def ingest_listens(
     resume: bool = True,
     report: Progress = lambda line: None,
     user: str | None = None,
+    new_songs: bool = True,
 ) -> IngestReport:
     """Add the listens of ``paths``; see :data:`data.ingest.rows.LISTEN_COLUMNS`.
 
-    A listen without a song id finds its song by artist and title; a song that the catalogue
-    lacks is made when artist and title are told.
+    A listen without a song id finds its song as :mod:`data.ingest.matching` says; a song that the
+    catalogue lacks is made when artist and title are told.
 
     Args:
         database: as for :func:`ingest_songs`, like the other arguments.
@@ -95,14 +98,19 @@ def ingest_listens(
         resume: False reads every file again from the start; nothing is doubled.
         report: called with lines of progress.
         user: whose listens they are, for rows that do not say.
+        new_songs: False sets listens of songs aside that the catalogue lacks.
 
     Raises:
         DatasetNotFoundError: as for :func:`ingest_songs`, like the others.
     """
+    tally, export = MatchTally(), format in EXPORTS
+    matcher = SongMatcher(by_first_artist=export)
+    write = ListenWriter(matcher, tally, new_songs=new_songs, by_source=export)
+    told = None if new_songs else "catalogue"
     job = _Job(
-        database, "listens", parse_listen, write_listens, LISTEN_COLUMNS, rejects, resume, report
+        database, "listens", parse_listen, write, LISTEN_COLUMNS, rejects, resume, report, told
     )
-    return job.run(paths, format, columns, user)
+    return replace(job.run(paths, format, columns, user), matches=tally)
 
 
 def ingest_feedback(
@@ -117,10 +125,10 @@ def ingest_feedback(
     user: str | None = None,
 ) -> IngestReport:
     """Add the events of ``paths`` like :func:`ingest_listens`; every row must name its event."""
-    job = _Job(
-        database, "feedback", parse_feedback, write_listens, LISTEN_COLUMNS, rejects, resume, report
-    )
-    return job.run(paths, format, columns, user)
+    tally = MatchTally()
+    write = ListenWriter(SongMatcher(False), tally, new_songs=True, by_source=False)
+    job = _Job(database, "feedback", parse_feedback, write, LISTEN_COLUMNS, rejects, resume, report)
+    return replace(job.run(paths, format, columns, user), matches=tally)
 
 
 class _Job:
@@ -136,7 +144,9 @@ class _Job:
         rejects: Path,
         resume: bool,
         report: Progress,
+        songs: str | None = None,
     ) -> None:
+        self._songs = songs
         self._database, self._kind, self._parse, self._write = database, kind, parse, write
         self._wanted, self._rejects, self._resume, self._report = wanted, rejects, resume, report
 
@@ -166,7 +176,10 @@ class _Job:
     ) -> IngestReport:
         began = time.perf_counter()
         sha256 = file_sha256(path)
-        options = json.dumps({"format": format, "columns": columns, "user": user}, sort_keys=True)
+        how = {"format": format, "columns": columns, "user": user}
+        if self._songs is not None:
+            how["songs"] = self._songs
+        options = json.dumps(how, sort_keys=True)
         with self._database.session() as session:
             state = IngestRunRepository(session).start(self._kind, sha256, options, str(path))
         if state.finished and self._resume:

@@ -18,6 +18,7 @@ from data.errors import RowError
 #: Longest text of a name or an id, characters.
 LONGEST_NAME = 512
 LONGEST_LYRICS = 1_000_000
+_TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _LINK_SCHEMES = ("https://", "http://")
 _MILLISECONDS_FROM = 1e11
 _DATE_ONLY = re.compile(r"\d{4}-\d{2}-\d{2}")
@@ -90,6 +91,17 @@ def choice(row: Row, name: str, choices: Iterable[str]) -> str | None:
     return None if value is None else value.lower()
 
 
+def truth(row: Row, name: str) -> bool | None:
+    """Return yes or no from a truth value, ``true``/``false``, ``yes``/``no`` or ``1``/``0``."""
+    value = row.get(name)
+    if isinstance(value, bool):
+        return value
+    word = text(row, name)
+    if word is not None and word.lower() not in _TRUTH:
+        raise RowError(f"{name} must be true or false, got {_shown(value)}")
+    return None if word is None else _TRUTH[word.lower()]
+
+
 def tags(row: Row, name: str) -> tuple[str, ...]:
     """Return the distinct tags of a list or of ``;``-separated text, in order."""
     value = row.get(name)
@@ -108,7 +120,7 @@ def links(row: Row, name: str) -> dict[str, str] | None:
     if isinstance(value, str) and value.strip():
         try:
             value = json.loads(value)
-        except ValueError as exc:
+        except (ValueError, RecursionError) as exc:
             raise RowError(f"{name} is not a JSON object: {_shown(value)}") from exc
     if not value or value != value:  # noqa: PLR0124  NaN
         return None

@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from data.db.repositories import InteractionRepository, SongRepository
+from data.ingest.matching import MatchTally, SongMatcher
 from data.ingest.rejects import Reject
 from data.ingest.rows import Listen
 from data.text import song_key
@@ -46,45 +47,77 @@ def write_songs(
     return SongRepository(session).upsert_many([row.value for row in rows]), []
 
 
-def write_listens(
-    session: Session, rows: Sequence[Parsed], run: RunIdentity
-) -> tuple[int, list[Reject]]:
-    """Add events, and the songs that only they know; return (rows written, rows set aside)."""
-    songs = SongRepository(session)
-    told = {row.value.song_id for row in rows if row.value.song_id is not None}
-    known = songs.known_ids(told)
-    by_key = songs.ids_of_keys([_key(row.value) for row in rows if row.value.song_id is None])
-    events: list[EventRow] = []
-    new: list[SongInput] = []
-    rejects: list[Reject] = []
-    for row in rows:
-        listen: Listen = row.value
-        song_id = listen.song_id or by_key.setdefault(_key(listen), _key(listen))
-        if listen.song is not None:
-            new.append(replace(listen.song, id=song_id))
-        elif song_id not in known:
-            reason = f"no song {song_id!r} in the catalogue, and no title and artist to make it"
-            rejects.append(Reject(row.line, reason, row.raw))
-            continue
-        events.append(_event(listen, song_id, row.line, run))
-    songs.add_missing(new)
-    return InteractionRepository(session).add_many(events), rejects
+class ListenWriter:
+    """Adds events, and the songs that only they know.
 
-
-def _key(listen: Listen) -> str:
-    assert listen.song is not None  # a listen without an id has artist and title
-    return song_key(listen.song.artist, listen.song.title)
-
-
-def _event(listen: Listen, song_id: str, line: int, run: RunIdentity) -> EventRow:
-    """Return the event with the key that keeps it from being stored twice.
-
-    One user cannot do one thing with one song twice at one moment, so an exact time is the key
-    (a longer export of the same account adds only what is new); else the place in the file is.
+    Args:
+        matcher: finds their songs.
+        tally: counts how.
+        new_songs: whether a song is made of artist and title where the catalogue has none.
+        by_source: an event is known again by artist and title as the source has them, not by the
+            song it was matched to, which a larger catalogue may change.
     """
-    key = f"row:{run.fingerprint}:{line}"
-    if listen.exact and listen.at is not None:
-        what = f"{song_id}\n{listen.event}\n{listen.at.timestamp():.6f}"
-        key = f"at:{hashlib.sha256(what.encode()).hexdigest()[:32]}"
-    at = listen.at or run.started_at
-    return EventRow(listen.user, song_id, listen.event, at, listen.emotion, listen.count, key)
+
+    def __init__(
+        self, matcher: SongMatcher, tally: MatchTally, *, new_songs: bool, by_source: bool
+    ) -> None:
+        self._matcher, self._tally = matcher, tally
+        self._new_songs, self._by_source = new_songs, by_source
+        #: Songs that were made on the way: finding them again is no match with the catalogue.
+        self._own: set[str] = set()
+
+    def __call__(
+        self, session: Session, rows: Sequence[Parsed], run: RunIdentity
+    ) -> tuple[int, list[Reject]]:
+        """Write one block; return (rows written, rows set aside)."""
+        songs = SongRepository(session)
+        found = self._matcher.find(session, [row.value for row in rows])
+        events: list[EventRow] = []
+        new: dict[str, SongInput] = {}
+        rejects: list[Reject] = []
+        for row, (song_id, how) in zip(rows, found, strict=True):
+            listen: Listen = row.value
+            chosen = song_id or self._made(listen, new)
+            self._tally.add(listen, "none" if chosen in self._own else how)
+            if chosen is None:
+                rejects.append(Reject(row.line, _unknown(listen), row.raw))
+            else:
+                events.append(self._event(listen, chosen, row.line, run))
+        songs.add_missing(list(new.values()))
+        return InteractionRepository(session).add_many(events), rejects
+
+    def _made(self, listen: Listen, new: dict[str, SongInput]) -> str | None:
+        """Return the id of the song that is made, or has just been made, of a listen, or None."""
+        if listen.song is None:
+            # The listens of this block may have told of the recording.
+            return self._matcher.identified(listen)
+        if not self._new_songs:
+            return None
+        song_id = listen.song_id or song_key(listen.song.artist, listen.song.title)
+        new.setdefault(song_id, replace(listen.song, id=song_id))
+        self._own.add(song_id)
+        self._matcher.learn(song_id, listen)
+        return song_id
+
+    def _event(self, listen: Listen, song_id: str, line: int, run: RunIdentity) -> EventRow:
+        """Return the event with the key that keeps it from being stored twice.
+
+        One user cannot do one thing with one song twice at one moment, so an exact time is the key
+        (a longer export of the same account adds only what is new); else the place in the file is.
+        """
+        key = f"row:{run.fingerprint}:{line}"
+        if listen.exact and listen.at is not None:
+            song = listen.song if self._by_source else None
+            name = song_id if song is None else song_key(song.artist, song.title)
+            what = f"{name}\n{listen.event}\n{listen.at.timestamp():.6f}"
+            key = f"at:{hashlib.sha256(what.encode()).hexdigest()[:32]}"
+        at = listen.at or run.started_at
+        return EventRow(listen.user, song_id, listen.event, at, listen.emotion, listen.count, key)
+
+
+def _unknown(listen: Listen) -> str:
+    """Say why no song was found or made."""
+    if listen.song is not None:
+        return "the catalogue has no such song"
+    name = listen.song_id or " or ".join(listen.identifiers)
+    return f"no song {name!r} in the catalogue, and no title and artist to make it"

@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy.sparse import csr_matrix, vstack
 
 from data.types import FloatArray, IntArray, Song
+from recommender.candidates.listening import stored_entries
 from recommender.candidates.terms import TermSpace, song_terms
 from recommender.catalogue import overlay
 from recommender.config import ContentConfig
@@ -74,7 +75,10 @@ class ContentScorer:
             return np.full(len(self._known), np.nan, dtype=np.float32)
         share = self.config.lyrics_share
         by_lyrics = self._lyrics @ (weights @ self._lyrics[songs])
-        terms = np.asarray(self._metadata[songs].T @ weights).ravel()
+        entry, row = stored_entries(self._metadata, songs)
+        strengths = self._metadata.data[entry] * weights[row]
+        width = self._metadata.shape[1]
+        terms = np.bincount(self._metadata.indices[entry], strengths, width).astype(np.float32)
         by_metadata = self._metadata @ terms
         score = share * by_lyrics + (1 - share) * by_metadata
         return np.where(self._known, score, np.nan).astype(np.float32)
@@ -89,9 +93,22 @@ class ContentScorer:
         weights[-self.config.recent :] = self._profile(context)[1]
         share = self.config.lyrics_share
         by_lyrics = self._lyrics[songs] @ self._lyrics[context.songs].T
-        by_metadata = (self._metadata[songs] @ self._metadata[context.songs].T).toarray()
+        by_metadata = self._shared(songs, context.songs)
         total = weights * (share * by_lyrics + (1 - share) * by_metadata)
         return np.asarray(total, dtype=np.float32)
+
+    def _shared(self, songs: IntArray, others: IntArray) -> FloatArray:
+        """Return float32 (n, m) metadata cosines of a few songs with others."""
+        own, own_row = stored_entries(self._metadata, songs)
+        columns, place = np.unique(self._metadata.indices[own], return_inverse=True)
+        dense = np.zeros((len(songs), len(columns) + 1), dtype=np.float32)
+        dense[own_row, place] = self._metadata.data[own]
+        theirs, their_row = stored_entries(self._metadata, others)
+        found = np.searchsorted(columns, self._metadata.indices[theirs])
+        found[np.append(columns, -1)[found] != self._metadata.indices[theirs]] = len(columns)
+        against = np.zeros((len(others), len(columns) + 1), dtype=np.float32)
+        against[their_row, found] = self._metadata.data[theirs]
+        return np.asarray(dense @ against.T, dtype=np.float32)
 
     def terms_of_songs(self) -> csr_matrix:
         """Return float32 (songs, terms) unit rows, empty where a song has no term."""

@@ -7,6 +7,7 @@ event counts in the next request without retraining, and a request and a batch a
 from __future__ import annotations
 
 from abc import abstractmethod
+from copy import copy
 from typing import ClassVar, Generic, Self, TypeVar
 
 import numpy as np
@@ -84,12 +85,12 @@ Config = TypeVar("Config", bound=FactorConfig)
 class FactorScorer(ListeningScorer, Generic[Config]):
     """Scores by the inner product with the folded-in listener; songs of zeros are unknown."""
 
-    def __init__(self, config: Config, factors: FloatArray, fitted: int | None = None) -> None:
+    def __init__(self, config: Config, factors: FloatArray) -> None:
         self.config = config
         self.name, self.weighting = config.name, config.weighting
         self.factors = factors
         # Without the songs that came later: penalties go with the number of songs.
-        self._double = factors[:fitted].astype(np.float64)
+        self._double = factors.astype(np.float64)
         self._known: NDArray[np.bool_] = np.any(factors != 0, axis=1)
         self._gram = config.gram(self._double)
 
@@ -132,9 +133,12 @@ class FactorScorer(ListeningScorer, Generic[Config]):
 
     def with_songs(self, total: int) -> FactorScorer[Config]:
         """Return a scorer of ``total`` songs; listeners are folded in as before."""
-        added = np.zeros((total - len(self.factors), self.factors.shape[1]), dtype=np.float32)
-        wider = np.concatenate([self.factors, added])
-        return FactorScorer(self.config, wider, len(self._double))
+        more = total - len(self.factors)
+        # What was fitted is shared, not copied: other processes may map the same arrays.
+        found = copy(self)
+        found.factors = np.pad(self.factors, ((0, more), (0, 0)))
+        found._known = np.pad(self._known, (0, more))
+        return found
 
     def arrays(self) -> dict[str, NDArray[np.generic]]:
         """Return the songs' factors."""

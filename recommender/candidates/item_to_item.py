@@ -16,6 +16,7 @@ from recommender.candidates.listening import (
     ListeningScorer,
     Weighting,
     damped,
+    stored_entries,
 )
 from recommender.stages import Arrays
 
@@ -42,30 +43,21 @@ class ItemToItemScorer(ListeningScorer):
 
     def score_row(self, songs: IntArray, weights: FloatArray) -> FloatArray:
         """Return float32 (songs,)."""
-        entry, counts = self._entries(songs)
-        strengths = self.similarity.data[entry] * np.repeat(weights, counts)
+        entry, row = stored_entries(self.similarity, songs)
+        strengths = self.similarity.data[entry] * weights[row]
         columns = self.similarity.indices[entry]
         return np.bincount(columns, strengths, self.similarity.shape[1]).astype(np.float32)
 
     def row_influences(self, row: IntArray, weights: FloatArray, songs: IntArray) -> FloatArray:
         """Return float32 (n, stored)."""
-        entry, counts = self._entries(row)
+        entry, of = stored_entries(self.similarity, row)
         asked = np.full(self.similarity.shape[1], -1, dtype=np.int64)
         asked[songs] = np.arange(len(songs))
         place = asked[self.similarity.indices[entry]]
         found = np.zeros((len(songs), len(row)), dtype=np.float32)
         hit = place >= 0
-        of = np.repeat(np.arange(len(row)), counts)[hit]
-        found[place[hit], of] = self.similarity.data[entry[hit]] * weights[of]
+        found[place[hit], of[hit]] = self.similarity.data[entry[hit]] * weights[of[hit]]
         return found
-
-    def _entries(self, songs: IntArray) -> tuple[IntArray, IntArray]:
-        """Return the places of what is stored in rows of the matrix, and how many each row has."""
-        starts = self.similarity.indptr[songs]
-        counts = self.similarity.indptr[songs + 1] - starts
-        ends = np.cumsum(counts)
-        places = np.arange(int(ends[-1]) if len(ends) else 0)
-        return places + np.repeat(starts - ends + counts, counts), counts
 
     def with_songs(self, total: int) -> ItemToItemScorer:
         """Return a scorer of ``total`` songs."""

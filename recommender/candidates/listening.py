@@ -117,7 +117,8 @@ class ListeningScorer(ABC):
 
     def score_row(self, songs: IntArray, weights: FloatArray) -> FloatArray:
         """Return float32 (songs,) for one row; as :meth:`score_rows`, but cheaper to call."""
-        return self.score_rows(stacked([(songs, weights)], len(self.known)))[0]
+        scores = self.score_rows(stacked([(songs, weights)], len(self.known)))
+        return np.asarray(scores[0], dtype=np.float32)
 
     def score_many(self, contexts: Sequence[Context]) -> FloatArray:
         """Return float32 (contexts, songs), NaN where song or listener is unknown."""
@@ -151,6 +152,24 @@ def stacked(rows: Sequence[tuple[IntArray, FloatArray]], songs: int) -> csr_matr
     indices = np.concatenate([np.zeros(0, np.int64), *(row for row, _ in rows)])
     data = np.concatenate([np.zeros(0, np.float32), *(weights for _, weights in rows)])
     return csr_matrix((data, indices, indptr), shape=(len(rows), songs))
+
+
+def stored_entries(matrix: csr_matrix, rows: IntArray) -> tuple[IntArray, IntArray]:
+    """Return where the entries of some rows are stored, and which of ``rows`` each is of.
+
+    A request asks for few rows, and slicing a matrix costs more than what is done with them.
+
+    Args:
+        matrix: compressed by rows.
+        rows: int64 (n,).
+    """
+    starts = matrix.indptr[rows]
+    counts = matrix.indptr[rows + 1] - starts
+    ends = np.cumsum(counts)
+    places = np.arange(int(ends[-1]) if len(ends) else 0)
+    return places + np.repeat(starts - ends + counts, counts), np.repeat(
+        np.arange(len(rows)), counts
+    )
 
 
 def known_row(

@@ -55,7 +55,7 @@ def answer_playlist(
     Raises:
         DatabaseUnavailableError: if the database does not answer.
     """
-    listener = listener_of(database, query.user_id)
+    listener = listener_of(database, query.user_id, songs=query.songs)
     found = engine.playlist(query, *listener, song_durations(database))
     with database.session() as session:
         songs = SongRepository(session).get_many([one.song_id for one in found.songs])

@@ -15,6 +15,7 @@ from dataclasses import replace
 import numpy as np
 
 from data.types import FloatArray, IntArray, Mood, UserHistory
+from recommender.filters import left_out
 from recommender.journeys.path import (
     MOST_SONGS,
     TYPICAL_SECONDS,
@@ -203,7 +204,7 @@ class PlaylistMaker:
 
     def _excluded(self, query: JourneyQuery, history: UserHistory) -> IntArray:
         banned = banned_songs(history, query.exclude_heard, query.exclude)
-        return np.unique(self.pipeline.model.catalogue.locate(banned))
+        return left_out(self.pipeline.model.catalogue, banned, query.songs, history.muted)
 
     def _seconds(self, songs: IntArray, durations: Durations | None) -> FloatArray:
         """Return float32 (songs,) durations, NaN where not known."""

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from data.errors import InvalidParameterError
+from data.filters import ANY_SONG, SongFilter
 from data.moods import EMOTION_MOODS
 from data.types import Mood, Strategy
 from recommender.journeys.path import MOST_SONGS
@@ -35,6 +36,7 @@ class JourneyQuery:
         strategy: told in the answer; ``off`` is a list by taste, without a way.
         exclude_heard: leave out every song with an event. Disliked songs are always left out.
         exclude: ids of more songs to leave out.
+        songs: conditions on songs.
         explain: fill in reasons.
     """
 
@@ -46,6 +48,7 @@ class JourneyQuery:
     strategy: Strategy = "match"
     exclude_heard: bool = True
     exclude: tuple[str, ...] = ()
+    songs: SongFilter = ANY_SONG
     explain: bool = True
 
 
@@ -85,6 +88,7 @@ def journey_query(
     length: int | None = None,
     minutes: float | None = None,
     exclude: tuple[str, ...] = (),
+    songs: SongFilter = ANY_SONG,
     explain: bool = True,
 ) -> JourneyQuery:
     """Read a question as people state it.
@@ -108,7 +112,15 @@ def journey_query(
     if length is None and minutes is None:
         length = DEFAULT_LENGTH
     return JourneyQuery(
-        user_id, first, last, length, minutes, strategy, exclude=exclude, explain=explain
+        user_id,
+        first,
+        last,
+        length,
+        minutes,
+        strategy,
+        exclude=exclude,
+        songs=songs,
+        explain=explain,
     )
 
 

@@ -23,12 +23,54 @@ def pool_rows(artists: IntArray, config: RerankingConfig) -> IntArray:
         artists: int64 (c,) artist codes, best-scored first.
         config: pool size and cap.
     """
-    order = np.argsort(artists, kind="stable")
-    _, starts, counts = np.unique(artists[order], return_index=True, return_counts=True)
-    nth = np.empty(len(artists), dtype=np.int64)
-    nth[order] = np.arange(len(artists)) - np.repeat(starts, counts)
     limit = config.artist_cap * math.ceil(config.pool / PAGE)
-    return np.flatnonzero(nth < limit)[: config.pool].astype(np.int64)
+    return np.flatnonzero(_nth_of_artist(artists) < limit)[: config.pool].astype(np.int64)
+
+
+def _nth_of_artist(artists: IntArray) -> IntArray:
+    """Return int64 (c,): how many rows before each are of the same artist."""
+    order = np.argsort(artists, kind="stable")
+    ordered = artists[order]
+    first = np.concatenate([[True], ordered[1:] != ordered[:-1]])
+    starts = np.flatnonzero(first)
+    nth = np.empty(len(artists), dtype=np.int64)
+    nth[order] = np.arange(len(artists)) - np.repeat(starts, np.diff([*starts, len(artists)]))
+    return nth
+
+
+def within_reach(
+    scores: FloatArray, artists: IntArray, length: int, config: RerankingConfig
+) -> int:
+    """Return how many rows :func:`rerank` can choose from: no row after these is ever chosen.
+
+    Where K rows fill the pages under the cap, each of them gains ``(1 - d) * relevance - d`` at
+    least, and what gains less without any song near it has no chance.
+
+    Args:
+        scores: float32 (p,), best first.
+        artists: int64 (p,) artist codes.
+        length: how many rows are to be chosen.
+        config: of the reranking.
+    """
+    nth = _nth_of_artist(artists)
+    enough = 0
+    for page in range(1, math.ceil(length / PAGE) + 1):
+        rows = np.flatnonzero(nth < config.artist_cap * page)
+        wanted = min(page * PAGE, length)
+        if len(rows) < wanted:
+            return len(scores)
+        enough = max(enough, int(rows[wanted - 1]))
+    share = 1 - config.diversity
+    least = share * _relevance(scores)[enough] - config.diversity
+    return max(enough + 1, int(np.count_nonzero(share * _relevance(scores) >= least)))
+
+
+def _relevance(scores: FloatArray) -> FloatArray:
+    """Scale scores to [0, 1]; all zeros where nothing differs."""
+    low, high = float(scores.min(initial=0)), float(scores.max(initial=0))
+    if high <= low:
+        return np.zeros_like(scores)
+    return np.asarray((scores - low) / (high - low), dtype=np.float32)
 
 
 def rerank(
@@ -47,24 +89,25 @@ def rerank(
 
     Args:
         scores: float32 (p,), best first.
-        similarity: float32 (p, p) in [0, 1].
+        similarity: float32 (r, r) in [0, 1], of the first r rows, which are all that are chosen
+            from (:func:`within_reach`).
         artists: int64 (p,) artist codes.
         length: how many rows to choose.
 
     Returns:
         int64 (min(length, p),) rows in order. A longer list starts with the shorter one.
     """
-    count = min(length, len(scores))
-    low, high = float(scores.min(initial=0)), float(scores.max(initial=0))
-    relevance = (scores - low) / (high - low) if high > low else np.zeros_like(scores)
-    nearest = np.zeros(len(scores), dtype=np.float32)
-    free = np.ones(len(scores), dtype=np.bool_)
-    used = np.zeros(len(scores), dtype=np.int64)
+    reach = len(similarity)
+    count = min(length, reach)
+    relevance, artists = (1 - config.diversity) * _relevance(scores)[:reach], artists[:reach]
+    nearest = np.zeros(reach, dtype=np.float32)
+    free = np.ones(reach, dtype=np.bool_)
+    used = np.zeros(reach, dtype=np.int64)
     chosen: list[int] = []
     while len(chosen) < count:
         cap = config.artist_cap * math.ceil((len(chosen) + 1) / PAGE)
         allowed = free & (used < cap)
-        gain = (1 - config.diversity) * relevance - config.diversity * nearest
+        gain = relevance - config.diversity * nearest
         best = int(np.where(allowed if allowed.any() else free, gain, -np.inf).argmax())
         chosen.append(best)
         free[best] = False

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -28,12 +29,22 @@ SONGS = (
 Start = Callable[..., TestClient]
 
 
-@pytest.fixture
-def database(tmp_path: Path) -> Iterator[Database]:
-    opened = Database(f"sqlite:///{(tmp_path / 'test.db').as_posix()}", busy_timeout_s=0.05)
-    opened.upgrade()
-    with opened.session() as session:
+@pytest.fixture(scope="session")
+def songs_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A database file with the songs, to be copied: migrations take longer than most tests."""
+    path = tmp_path_factory.mktemp("songs") / "template.db"
+    made = Database(f"sqlite:///{path.as_posix()}")
+    made.upgrade()
+    with made.session() as session:
         SongRepository(session).upsert_many(SONGS)
+    made.dispose()
+    return path
+
+
+@pytest.fixture
+def database(tmp_path: Path, songs_template: Path) -> Iterator[Database]:
+    shutil.copyfile(songs_template, tmp_path / "test.db")
+    opened = Database(f"sqlite:///{(tmp_path / 'test.db').as_posix()}", busy_timeout_s=0.05)
     yield opened
     opened.dispose()
 

@@ -24,6 +24,7 @@ from recommender.journeys.query import (
 from recommender.mood import mood_target
 from recommender.query import Query, RankedSong, Reason, Recommendation
 from recommender.reading import MoodReading
+from recommender.variants import AnswerSettings
 from vision.config import ImageLimits
 from vision.images import decode_image
 
@@ -84,6 +85,8 @@ class FakeEngine:
     read: frozenset[str] | set[str] = frozenset()
     #: What taking in songs fails with.
     broken: Exception | None = None
+    #: What it answers by.
+    settings: AnswerSettings = field(default_factory=AnswerSettings)
 
     def recommend(
         self, query: Query, history: UserHistory, popular: Popular | None = None
@@ -157,6 +160,9 @@ class FakeEngine:
         read = {song.id for song, row in zip(songs, vectors, strict=True) if np.isfinite(row).all()}
         kept = tuple(song for song in self.songs if song not in added)
         return replace(self, songs=added + kept, read=self.read - set(added) | read)
+
+    def with_settings(self, settings: AnswerSettings, /) -> FakeEngine:
+        return self if settings == AnswerSettings() else replace(self, settings=settings)
 
     def song_moods(self, song_ids: Collection[str], /) -> Mapping[str, SongMood]:
         return {song: (-0.5, -0.25) for song in song_ids if song == "s2"}

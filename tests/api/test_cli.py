@@ -153,11 +153,11 @@ def test_playlists_equal_recommend_on_the_demo(
 def test_keys_and_users(attune: Attune, demo_home: Path) -> None:
     key = attune("keys", "create", "shop", "--scope", "recommend")[1].strip()
     assert key.startswith("att_")
-    listed = json.loads(attune("keys", "list")[1])
+    listed = json.loads(attune("keys", "list", "--json")[1])
     assert (listed["name"], listed["scopes"], listed["active"]) == ("shop", ["recommend"], True)
     assert key not in json.dumps(listed)
     assert attune("keys", "revoke", listed["id"])[0] == 0
-    assert json.loads(attune("keys", "list")[1])["active"] is False
+    assert json.loads(attune("keys", "list", "--json")[1])["active"] is False
     assert attune("keys", "revoke", listed["id"])[0] == 1
 
     settings = Settings(home=demo_home, _env_file=None)
@@ -175,6 +175,7 @@ def test_keys_and_users(attune: Attune, demo_home: Path) -> None:
     assert attune("users", "erase", user)[0] == 0
     assert rejects.read_text() == lines[1] + "\n"
     assert attune("users", "export", user)[0] == 1
+    assert attune("users", "expire")[0] == attune("db", "compact")[0] == 0
     assert json.loads(attune("recommend", user, "--json")[1])["fallback"] == "cold_user"
 
 

@@ -11,15 +11,17 @@ from starlette.requests import ClientDisconnect
 from starlette.testclient import TestClient
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from api.bodies import SMALL_BODY, BodyLimitMiddleware, BodyLimits
 from api.errors import OverloadedError
 from api.inference import InferenceGate
 from api.logs import configure_logging
-from api.middleware import SMALL_BODY, BodyLimitMiddleware, RequestContextMiddleware
+from api.middleware import RequestContextMiddleware
 from tests.api.conftest import Start
 from tests.api.fakes import BlockingReader, FakeEngine
 from tests.api.pictures import jpeg
 
 LIMIT = 1000
+LIMITS = BodyLimits(upload=LIMIT, memory=10 * LIMIT, timeout_s=30.0)
 
 
 class Stream:
@@ -55,7 +57,7 @@ async def swallows(scope: Scope, receive: Receive, send: Send) -> None:
 def test_an_endless_body_is_cut_at_the_limit(app: ASGIApp) -> None:
     stream = Stream()
     scope = {"type": "http", "path": "/recommend", "headers": [], "method": "POST"}
-    asyncio.run(BodyLimitMiddleware(app, LIMIT)(scope, stream.receive, stream.send))
+    asyncio.run(BodyLimitMiddleware(app, LIMITS)(scope, stream.receive, stream.send))
     assert stream.sent == LIMIT + 100
     assert stream.answer[0]["status"] == 413
     assert json.loads(stream.answer[1]["body"])["code"] == "image_too_large"
@@ -65,7 +67,7 @@ def test_an_announced_large_body_is_not_even_begun() -> None:
     stream = Stream()
     headers = [(b"content-length", b"1001")]
     scope = {"type": "http", "path": "/recommend", "headers": headers, "method": "POST"}
-    asyncio.run(BodyLimitMiddleware(gathers, LIMIT)(scope, stream.receive, stream.send))
+    asyncio.run(BodyLimitMiddleware(gathers, LIMITS)(scope, stream.receive, stream.send))
     assert (stream.sent, stream.answer[0]["status"]) == (0, 413)
 
 

@@ -33,6 +33,8 @@ def test_ready_tells_what_is_served(client: TestClient, engine: FakeEngine) -> N
         "database": "ready",
         "expression": "ready",
         "songs": "ready",
+        "bundle": "ready",
+        "experiments": "ready",
         "songs_pending": 0,
         "detail": None,
     }
@@ -108,7 +110,8 @@ def test_the_description_tells_pictures_keys_and_problems(client: TestClient) ->
         "/songs/{song_id}/similar", "/songs/{song_id}/mood",
         "/playlists", "/playlists/{playlist_id}",
         "/users/{user_id}", "/users/{user_id}/history", "/users/{user_id}/export",
-        "/health/live", "/health/ready", "/privacy", "/demo/listeners",
+        "/users/{user_id}/emotions", "/users/{user_id}/muted-artists",
+        "/health/live", "/health/ready", "/metrics", "/privacy", "/demo/listeners", "/admin/reload",
     }  # fmt: skip
     for method in ("get", "post"):
         operation = schema["paths"]["/recommend"][method]
@@ -122,7 +125,8 @@ def test_the_description_tells_pictures_keys_and_problems(client: TestClient) ->
         names = {p["name"] for p in operation["parameters"]}
         assert names == {
             "user", "n", "offset", "strategy", "mood", "consent", "exclude_heard", "face",
-            "explain", "query", "exclude",
+            "explain", "query", "exclude", "language", "year_from", "year_to", "explicit",
+            "exclude_artist", "session", "remember",
         }  # fmt: skip
     operations = [o["operationId"] for p in schema["paths"].values() for o in p.values()]
     assert len(set(operations)) == len(operations)

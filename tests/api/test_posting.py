@@ -21,6 +21,7 @@ KETTLE = {"id": "k1", "title": "Kettle at Dawn", "artist": "The Example Band"}
 FULL = {
     **KETTLE, "album": "Steam", "year": 2024, "duration_s": 181.5, "language": "en",
     "genre": "Folk", "tags": ["slow", "warm", "slow"], "lyrics": "Slow rain upon the window",
+    "explicit": True,
     "valence": 0.25, "arousal": -0.5, "links": {"site": "https://example.org/k"},
 }  # fmt: skip
 

@@ -26,7 +26,8 @@ def test_an_unknown_user_gets_the_whole_contract(client: TestClient, method: str
     assert response.status_code == 200
     answer = response.json()
     assert set(answer) == {
-        "user", "emotion", "mood", "items", "fallback", "model_version", "notice_url", "request_id",
+        "user", "emotion", "mood", "items", "fallback", "model_version", "experiment",
+        "session", "notice_url", "notice_version", "request_id",
     }  # fmt: skip
     assert answer["user"] == "nobody yet"
     assert answer["emotion"] is None
@@ -48,6 +49,7 @@ def test_an_unknown_user_gets_the_whole_contract(client: TestClient, method: str
             "album": "One",
             "year": 2001,
             "duration_s": 200.5,
+            "explicit": None,
             "links": {"site": "https://example.org/1"},
             "mood": {"valence": 0.5, "arousal": 0.25, "emotion": "happy"},
         },

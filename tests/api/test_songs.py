@@ -74,7 +74,8 @@ def test_a_listed_song_tells_all_but_its_lyrics(client: TestClient) -> None:
     (song,) = client.get("/songs", params={"q": "rain slowly"}).json()["items"]
     assert song == {
         "id": "r1", "title": "Rain, Slowly", "artist": "Ada", "album": None, "year": 1999,
-        "duration_s": None, "links": {}, "genre": "Folk", "language": "en", "tags": ["slow"],
+        "duration_s": None, "explicit": None, "links": {}, "genre": "Folk", "language": "en",
+        "tags": ["slow"],
         "mood": {"valence": None, "arousal": None, "emotion": None},
     }  # fmt: skip
     (predicted,) = client.get("/songs", params={"q": "second"}).json()["items"]

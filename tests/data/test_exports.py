@@ -56,7 +56,7 @@ def test_spotify_tells_skips_from_plays(database: Database, tmp_path: Path) -> N
     items = [
         long,
         {**long, "ts": "2024-05-01T12:10:00Z", "reason_end": "endplay"},
-        {**long, "ts": "2024-05-01T12:20:00Z", "ms_played": 3000},
+        {**long, "ts": "2024-05-01T12:20:00Z", "ms_played": 3000, "reason_end": "fwdbtn"},
         {**long, "master_metadata_track_name": None, "episode_name": "Talk"},
         {"endTime": "2024-05-01 12:30", "artistName": "A", "trackName": "Two", "msPlayed": 90000},
     ]

@@ -23,6 +23,7 @@ from data.errors import InvalidParameterError
 from data.types import EventRow, Song, SongInput, UserHistory
 
 T0 = datetime(2024, 5, 1, 12, tzinfo=UTC)
+NEVER = datetime(2999, 1, 1, tzinfo=UTC)
 
 
 def at(minutes: float) -> datetime:
@@ -260,7 +261,7 @@ def test_erase_takes_everything_of_one_user(database: Database) -> None:
     with database.session() as session:
         for user in ("gone", "stays"):
             InteractionRepository(session).add(user, "a", "play", T0, "happy")
-            EmotionRepository(session).add(user, "happy", 0.9, "selfie", T0, at(5))
+            EmotionRepository(session).add(user, "happy", 0.9, "selfie", T0, NEVER)
             PlaylistRepository(session).save(user, ["a"], name="mix")
             ApiKeyRepository(session).create("phone", ["recommend"], user=user)
     with database.session() as session:
@@ -289,7 +290,8 @@ def test_emotions_expire(database: Database) -> None:
         emotions.add("u", "happy", 0.9, "selfie", T0, at(5))
         emotions.add("u", "sad", 0.8, "stated", at(1), at(60))
         assert emotions.purge(at(5)) == 1
-        assert emotions.labels("u") == [(at(1), "sad", 0.8)]
+        rows, _ = emotions.page("u", at(0), 9)
+        assert [(row.at, row.label, row.confidence) for row in rows] == [(at(1), "sad", 0.8)]
 
 
 def test_keys_are_shown_once_and_kept_hashed(database: Database) -> None:

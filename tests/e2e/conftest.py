@@ -15,9 +15,12 @@ from pathlib import Path
 from typing import Any
 
 import cv2
+import numpy as np
 import pytest
 
 from data.settings import Settings
+from tests.e2e.listener import Opened, opened
+from vision.drawn_photo import drawn_photo
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 _ARGUMENTS = (
@@ -29,9 +32,9 @@ _ARGUMENTS = (
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
-    "--use-fake-ui-for-media-stream",
     "--use-fake-device-for-media-stream",
 )
+_ALLOW_CAMERA = "--use-fake-ui-for-media-stream"
 
 
 @contextmanager
@@ -57,7 +60,13 @@ def _serve(app: Any) -> Iterator[str]:
         thread.join(30)
 
 
-@pytest.fixture(scope="module")
+def _home(demo: Settings, folder: Path, **settings: Any) -> Settings:
+    """A copy of the demo, because the tests give feedback."""
+    shutil.copytree(demo.home, folder, dirs_exist_ok=True)
+    return demo.model_copy(update={"home": folder, **settings})
+
+
+@pytest.fixture(scope="package")
 def live_server(demo_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """Base URL, without a slash at the end, of a service with the demo installed."""
     running = os.environ.get("ATTUNE_E2E_URL")
@@ -66,12 +75,28 @@ def live_server(demo_settings: Settings, tmp_path_factory: pytest.TempPathFactor
         return
     from api.app import create_app
 
-    # A copy, because the tests give feedback.
-    home = tmp_path_factory.mktemp("home")
-    shutil.copytree(demo_settings.home, home, dirs_exist_ok=True)
-    settings = demo_settings.model_copy(update={"home": home})
+    settings = _home(demo_settings, tmp_path_factory.mktemp("home"), emotion_history_days=7)
     with _serve(create_app(settings)) as url:
         yield url
+
+
+@pytest.fixture(scope="package")
+def keyed_server(
+    demo_settings: Settings, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[tuple[str, str]]:
+    """Base URL of a service that asks for a key, and a key that is bound to the listener `wren`."""
+    from api.app import create_app
+    from data.db.repositories import ApiKeyRepository
+    from recommender.bootstrap import build_database
+
+    # A host that is not loopback is what makes the service ask for keys.
+    settings = _home(demo_settings, tmp_path_factory.mktemp("keyed"), host="0.0.0.0")
+    database = build_database(settings)
+    with database.session() as session:
+        key = ApiKeyRepository(session).create("page", ["recommend", "feedback"], user="wren")
+    database.dispose()
+    with _serve(create_app(settings)) as url:
+        yield url, key
 
 
 @pytest.fixture(scope="session")
@@ -83,47 +108,61 @@ def chromium_path() -> str:
     pytest.skip(f"no browser in PATH: install one of {', '.join(_BROWSERS)}")
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def playwright_driver() -> Iterator[Any]:
-    """Playwright; per module, because its event loop must not outlive the module's tests."""
+    """Playwright; per package, because its event loop must not outlive the tests of the page."""
     sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
     with sync_api.sync_playwright() as driver:
         yield driver
 
 
-@contextmanager
-def _launched(driver: Any, path: str, *more: str) -> Iterator[Any]:
-    browser = driver.chromium.launch(executable_path=path, args=[*_ARGUMENTS, *more])
-    try:
-        yield browser
-    finally:
-        browser.close()
-
-
-@pytest.fixture(scope="module")
-def chromium_browser(playwright_driver: Any, chromium_path: str) -> Iterator[Any]:
-    """Chromium with a fake camera that shows a test pattern."""
-    with _launched(playwright_driver, chromium_path) as browser:
-        yield browser
-
-
-@pytest.fixture(scope="module")
-def face_video(shared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A 640 x 480 motion JPEG of a smiling face, for Chromium's fake camera."""
-    picture = cv2.imread(str(shared / "datasets" / "photos" / "happy.jpg"))
-    assert picture is not None, "datasets/photos/happy.jpg cannot be read"
-    scale = max(640 / picture.shape[1], 480 / picture.shape[0])
-    grown = cv2.resize(picture, None, fx=scale, fy=scale)
-    top, left = (grown.shape[0] - 480) // 2, (grown.shape[1] - 640) // 2
-    _, frame = cv2.imencode(".jpg", grown[top : top + 480, left : left + 640])
-    path = tmp_path_factory.mktemp("camera") / "face.mjpeg"
-    path.write_bytes(frame.tobytes() * 30)
+@pytest.fixture(scope="package")
+def drawn_face(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A 640 x 480 JPEG of a drawn face: nobody's."""
+    picture = cv2.imdecode(np.frombuffer(drawn_photo(), np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    small = cv2.resize(picture, (853, 480))[:, 106:746]
+    path = tmp_path_factory.mktemp("camera") / "face.jpg"
+    cv2.imwrite(str(path), small)
     return path
 
 
-@pytest.fixture(scope="module")
-def face_browser(playwright_driver: Any, chromium_path: str, face_video: Path) -> Iterator[Any]:
-    """Chromium whose camera sees :func:`face_video`."""
-    camera = f"--use-file-for-fake-video-capture={face_video}"
-    with _launched(playwright_driver, chromium_path, camera) as browser:
-        yield browser
+@pytest.fixture(scope="package")
+def browser(playwright_driver: Any, chromium_path: str, drawn_face: Path) -> Iterator[Any]:
+    """Chromium whose camera, once allowed, sees the drawn face."""
+    video = drawn_face.with_name("face.mjpeg")
+    video.write_bytes(drawn_face.read_bytes() * 30)
+    camera = f"--use-file-for-fake-video-capture={video}"
+    chromium = playwright_driver.chromium
+    found = chromium.launch(
+        executable_path=chromium_path, args=[*_ARGUMENTS, _ALLOW_CAMERA, camera]
+    )
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture(scope="package")
+def wary_browser(playwright_driver: Any, chromium_path: str) -> Iterator[Any]:
+    """Chromium that refuses the camera to every page."""
+    found = playwright_driver.chromium.launch(
+        executable_path=chromium_path, args=[*_ARGUMENTS, "--deny-permission-prompts"]
+    )
+    try:
+        yield found
+    finally:
+        found.close()
+
+
+@pytest.fixture
+def page(browser: Any, live_server: str) -> Iterator[Any]:
+    """The page, watched: see :func:`tests.e2e.listener.opened`."""
+    with opened(browser, live_server) as found:
+        yield found
+
+
+@pytest.fixture
+def opening(browser: Any, live_server: str) -> Opened:
+    """Open the page with other options: ``with opening(viewport=...) as page``."""
+    return lambda **options: opened(browser, live_server, **options)

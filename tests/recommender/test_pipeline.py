@@ -17,7 +17,8 @@ from recommender.config import MoodConfig, RerankingConfig
 from recommender.engine import Engine
 from recommender.model import RecommenderModel
 from recommender.query import Query
-from recommender.reranking.diversity import pool_rows, rerank
+from recommender.reranking.diversity import pool_rows, rerank, within_reach
+from recommender.stages import top_positions, top_rows
 from tests.recommender import toys
 
 PIPELINE = build_pipeline(toys.model(), "toy")
@@ -212,3 +213,35 @@ def test_an_artist_with_most_songs_does_not_fill_the_pool() -> None:
     similar = np.eye(len(rows), dtype=np.float32)
     chosen = artists[rows][rerank(scores, similar, artists[rows], 20, config)]
     assert (chosen == 0).sum() == 2
+
+
+@pytest.mark.parametrize("seed", range(30))
+def test_what_is_out_of_reach_is_never_chosen(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    size, length = int(rng.integers(1, 120)), int(rng.choice([5, 20, 40]))
+    scores = -np.sort(-rng.gamma(0.7, size=size)).astype(np.float32)
+    vectors = rng.normal(size=(size, 3))
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    similar = np.clip(vectors @ vectors.T, 0, 1).astype(np.float32)
+    artists = rng.integers(0, rng.integers(1, 40), size)
+    config = RerankingConfig(diversity=float(rng.choice([0.0, 0.2, 0.6])), artist_cap=2)
+    reach = within_reach(scores, artists, length, config)
+    assert min(length, size) <= reach <= size
+    whole = rerank(scores, similar, artists, length, config)
+    part = rerank(scores, similar[:reach, :reach], artists, length, config)
+    np.testing.assert_array_equal(part, whole)
+
+
+@pytest.mark.parametrize("size", [50, 4_000, 20_000])
+@pytest.mark.parametrize("seed", range(4))
+def test_top_rows_are_the_top_positions_of_what_is_allowed(size: int, seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    scores = rng.normal(size=size).astype(np.float32)
+    if seed % 2:  # ties everywhere
+        scores = (np.round(scores * 4) / 4).astype(np.float32)
+    scores[rng.random(size) < 0.2] = np.nan
+    scores[rng.random(size) < 0.01] = -np.inf
+    allowed = rng.random(size) < 0.9
+    for n in (1, 30, 300, size):
+        expected = top_positions(np.where(allowed, scores, np.nan), n)
+        np.testing.assert_array_equal(top_rows(scores, n, allowed), np.sort(expected))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 
 from sqlalchemy import delete, select
@@ -9,6 +10,17 @@ from sqlalchemy.orm import Session
 
 from data.db.models import EmotionLog, User
 from data.db.repositories.users import UserRepository
+
+
+@dataclass(frozen=True, slots=True)
+class RememberedEmotion:
+    """One row of a user's emotion history; it is gone at ``expires_at``."""
+
+    label: str
+    confidence: float
+    source: str
+    at: datetime
+    expires_at: datetime
 
 
 class EmotionRepository:
@@ -40,17 +52,44 @@ class EmotionRepository:
         )
         self._session.flush()
 
-    def labels(self, user_id: str) -> list[tuple[datetime, str, float]]:
-        """Return (time, label, confidence) of the user's rows, oldest first."""
+    def page(
+        self, user_id: str, now: datetime, limit: int, before: int | None = None
+    ) -> tuple[list[RememberedEmotion], int | None]:
+        """Return rows that have not expired by ``now``, newest first, and the next page's start.
+
+        Args:
+            user_id: the caller's id; an unknown user has none.
+            now: rows that expire by then are left out.
+            limit: how many, 1 or more.
+            before: what the page before gave; None for the first page.
+        """
         query = (
-            select(EmotionLog.at, EmotionLog.label, EmotionLog.confidence)
+            select(
+                EmotionLog.id, EmotionLog.label, EmotionLog.confidence, EmotionLog.source,
+                EmotionLog.at, EmotionLog.expires_at,
+            )
             .join(User, User.id == EmotionLog.user_id)
-            .where(User.external_id == user_id)
-            .order_by(EmotionLog.at, EmotionLog.id)
-        )
-        return [(at, label, confidence) for at, label, confidence in self._session.execute(query)]
+            .where(User.external_id == user_id, EmotionLog.expires_at > now)
+            .order_by(EmotionLog.id.desc())
+            .limit(limit + 1)
+        )  # fmt: skip
+        if before is not None:
+            query = query.where(EmotionLog.id < before)
+        rows = self._session.execute(query).all()
+        after = rows[limit - 1][0] if len(rows) > limit else None
+        return [RememberedEmotion(*row[1:]) for row in rows[:limit]], after
+
+    def forget(self, user_id: str) -> int:
+        """Delete all rows of a user; return how many."""
+        user = select(User.id).where(User.external_id == user_id).scalar_subquery()
+        gone = delete(EmotionLog).where(EmotionLog.user_id == user)
+        return self._session.connection().execute(gone).rowcount
 
     def purge(self, now: datetime) -> int:
-        """Delete the rows that expired by ``now``; return how many."""
-        gone = delete(EmotionLog).where(EmotionLog.expires_at <= now)
+        """Delete the rows of all users that expired by ``now``; return how many."""
+        past = EmotionLog.expires_at <= now
+        # Looking first: deleting takes the lock of writers even where there is nothing to delete.
+        if self._session.scalar(select(EmotionLog.id).where(past).limit(1)) is None:
+            return 0
+        gone = delete(EmotionLog).where(past)
         return self._session.connection().execute(gone).rowcount

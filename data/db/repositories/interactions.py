@@ -8,11 +8,12 @@ from datetime import datetime
 from typing import Any
 
 import numpy as np
-from sqlalchemy import and_, bindparam, case, func, or_, select
+from sqlalchemy import and_, bindparam, case, func, or_, select, type_coerce
 from sqlalchemy.orm import Session
+from sqlalchemy.types import NullType
 
 from data.db.base import insert_for
-from data.db.models import Interaction, SongRow, User
+from data.db.models import Artist, Interaction, MutedArtist, SongRow, User
 from data.db.repositories.song_writing import song_keys
 from data.db.repositories.users import UserRepository
 from data.errors import InvalidParameterError
@@ -24,6 +25,8 @@ from data.types import EMOTIONS, EVENT_WEIGHTS, Event, EventRow, Moment, UserHis
 KEY_LENGTH = 200
 #: Latest moments of a user that a request reads; more would not change what is known of anyone.
 MOST_MOMENTS = 1000
+#: No event has a higher number.
+_NEWEST = 2**63 - 1
 
 #: Events that speak for a song, and carry an emotion.
 _FELT = and_(
@@ -32,11 +35,15 @@ _FELT = and_(
 )
 
 
+#: Events that take an earlier dislike back.
+_PRAISE = ("like", "save")
+
+
 def _pair_columns() -> tuple[Any, Any]:
     """Return SQL for (weight, disliked) of the events of one user with one song."""
     strength = case(*((Interaction.event == e, w) for e, w in EVENT_WEIGHTS.items()), else_=0.0)
     refused = func.max(case((Interaction.event == "dislike", Interaction.at)))
-    praised = func.max(case((Interaction.event.in_(("like", "save")), Interaction.at)))
+    praised = func.max(case((Interaction.event.in_(_PRAISE), Interaction.at)))
     disliked = and_(refused.is_not(None), or_(praised.is_(None), refused >= praised))
     return case((disliked, 0.0), else_=func.sum(strength * Interaction.count)), disliked
 
@@ -45,25 +52,40 @@ _WEIGHT, _DISLIKED = _pair_columns()
 
 # Statements of every request are built once: building one costs more than running it.
 _SONGS, _USERS, _EVENTS = SongRow.__table__.c, User.__table__.c, Interaction.__table__.c
-#: One user's songs, oldest event first; a row without a song for a user without events.
-_HISTORY = (
-    select(_SONGS.external_id, _WEIGHT, _DISLIKED)
+_SEEN = _EVENTS.id <= bindparam("until")
+#: One user's events, oldest first; one row without an event for a user who has none. Times are as
+#: the driver gives them: they are only compared.
+_EVENTS_OF = (
+    select(
+        _SONGS.external_id, _EVENTS.event, _EVENTS.count, _EVENTS.id,
+        type_coerce(_EVENTS.at, NullType()).label("at"),
+    )
     .select_from(User.__table__)
-    .outerjoin(Interaction.__table__, _EVENTS.user_id == _USERS.id)
+    .outerjoin(Interaction.__table__, and_(_EVENTS.user_id == _USERS.id, _SEEN))
     .outerjoin(SongRow.__table__, _SONGS.id == _EVENTS.song_id)
     .where(_USERS.external_id == bindparam("user"))
-    .group_by(_SONGS.id, _SONGS.external_id)
-    .order_by(func.min(_EVENTS.at), func.min(_EVENTS.id))
-)
+    .order_by(_EVENTS.at, _EVENTS.id)
+)  # fmt: skip
 #: One user's moments, newest first.
 _MOMENTS = (
     select(_SONGS.external_id, _EVENTS.emotion, _EVENTS.at)
     .select_from(Interaction.__table__)
     .join(User.__table__, _USERS.id == _EVENTS.user_id)
     .join(SongRow.__table__, _SONGS.id == _EVENTS.song_id)
-    .where(_USERS.external_id == bindparam("user"), _FELT)
+    .where(_USERS.external_id == bindparam("user"), _SEEN, _FELT)
     .order_by(_EVENTS.at.desc(), _EVENTS.id.desc())
     .limit(MOST_MOMENTS)
+)
+
+
+#: Artists that one user muted, first muted first.
+_MUTED = (
+    select(Artist.__table__.c.name)
+    .select_from(MutedArtist.__table__)
+    .join(User.__table__, _USERS.id == MutedArtist.__table__.c.user_id)
+    .join(Artist.__table__, Artist.__table__.c.id == MutedArtist.__table__.c.artist_id)
+    .where(_USERS.external_id == bindparam("user"))
+    .order_by(MutedArtist.__table__.c.at, Artist.__table__.c.id)
 )
 
 
@@ -112,25 +134,37 @@ class InteractionRepository:
         new = insert.on_conflict_do_nothing(index_elements=["user_id", "idempotency_key"])
         return len(self._session.execute(new.returning(Interaction.id), values).all())
 
-    def history(self, user_id: str, *, moments: bool = True) -> UserHistory:
+    def history(
+        self, user_id: str, *, moments: bool = True, until: int | None = None
+    ) -> UserHistory:
         """Return what the user did, read fresh; unknown users have an empty history.
 
         Args:
             user_id: the caller's id.
             moments: read the moments too, which only a question with a mood needs.
+            until: number of the last event to take in; None for all.
         """
         connection = self._session.connection()
-        found = connection.execute(_HISTORY, {"user": user_id}).all()
-        rows = [row for row in found if row[0] is not None]
-        felt = connection.execute(_MOMENTS, {"user": user_id}).all() if moments and rows else []
+        asked = {"user": user_id, "until": _NEWEST if until is None else until}
+        found = connection.execute(_EVENTS_OF, asked).all()
+        events = [row for row in found if row[0] is not None]
+        felt = connection.execute(_MOMENTS, asked).all() if moments and events else []
+        muted = connection.execute(_MUTED, {"user": user_id}).all() if found else []
+        weights, disliked = _strengths(events)
         return UserHistory(
             user_id,
             known=bool(found),
-            song_ids=tuple(song for song, _, _ in rows),
-            weights=tuple(float(weight) for _, weight, _ in rows),
-            disliked=frozenset(song for song, _, disliked in rows if disliked),
+            song_ids=tuple(weights),
+            weights=tuple(weights.values()),
+            disliked=frozenset(disliked),
             moments=tuple(Moment(song, str(e), at) for song, e, at in reversed(felt)),
+            muted=tuple(name for (name,) in muted),
+            last_event=max((row[3] for row in events), default=0),
         )
+
+    def last_event(self) -> int:
+        """Return the number of the newest event of anybody, 0 without any."""
+        return self._session.scalar(select(func.max(Interaction.id))) or 0
 
     def iter_events(self, block: int = 5000) -> Iterator[list[EventRow]]:
         """Yield every event in the order it was added, at most ``block`` at a time."""
@@ -252,6 +286,28 @@ class InteractionRepository:
         named = sorted((name, key) for name, key in self._session.execute(names) if key in present)
         place = {key: number for number, (_, key) in enumerate(named)}
         return tuple(n for n, _ in named), np.array([place[k] for k in keys], dtype=np.int64)
+
+
+def _strengths(events: Sequence[Any]) -> tuple[dict[str, float], set[str]]:
+    """Return song id -> weight, oldest event first, and the songs that stay disliked.
+
+    The same as :func:`_pair_columns` in SQL, which is the slower way for one user's events.
+
+    Args:
+        events: (song id, event, count, number, time), oldest first.
+    """
+    weights: dict[str, float] = {}
+    refused: dict[str, Any] = {}
+    praised: dict[str, Any] = {}
+    for song, event, count, _, at in events:
+        weights[song] = weights.get(song, 0.0) + EVENT_WEIGHTS[event] * count
+        if event == "dislike":
+            refused[song] = at
+        elif event in _PRAISE:
+            praised[song] = at
+    disliked = {s for s, at in refused.items() if s not in praised or at >= praised[s]}
+    weights.update(dict.fromkeys(disliked, 0.0))
+    return weights, disliked
 
 
 def _values(row: EventRow, user: int, song: int) -> dict[str, Any]:

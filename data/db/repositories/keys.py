@@ -1,6 +1,12 @@
 """API keys: shown once, kept as SHA-256.
 
-A plain hash is enough: a key is 256 random bits, which no dictionary holds.
+A plain hash is enough: a key is 256 random bits, which no dictionary holds, so there is nothing for
+a salt or a slow hash to protect.
+
+Looking a key up by its hash is safe against timing: how far the index of the database agrees with
+a digest may show in the time it takes, but who does not know the key cannot choose the digest, and
+a digest that agrees in part says nothing about the key (SHA-256 resists preimages). The hit is
+compared once more in constant time, whatever the collation of the database.
 """
 
 from __future__ import annotations
@@ -10,10 +16,10 @@ import hmac
 import secrets
 from collections.abc import Collection
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import get_args
 
-from sqlalchemy import select, update
+from sqlalchemy import or_, select, update
 from sqlalchemy.orm import Session
 
 from data.db.models import ApiKey, utc_now
@@ -30,6 +36,7 @@ class ApiKeyInfo:
     Attributes:
         id: names the key in lists and for revoking.
         user: the one external user id it may act for, or None for all.
+        last_used_at: to the minute; None if never.
     """
 
     id: str
@@ -38,6 +45,7 @@ class ApiKeyInfo:
     user: str | None
     created_at: datetime
     revoked_at: datetime | None
+    last_used_at: datetime | None = None
 
 
 class ApiKeyRepository:
@@ -50,8 +58,13 @@ class ApiKeyRepository:
         """Make a key and return its text, which cannot be had again.
 
         Raises:
-            InvalidParameterError: if a scope is unknown or none is given.
+            InvalidParameterError: if a scope is unknown, none is given, or a key that is bound to
+                a user is to have ``admin``, which reaches beyond any user.
         """
+        if user is not None and "admin" in scopes:
+            raise InvalidParameterError(
+                "scopes", "a key that is bound to a user cannot have the scope admin: leave one out"
+            )
         unknown = sorted(set(scopes) - set(get_args(Scope)))
         if unknown or not scopes:
             raise InvalidParameterError(
@@ -61,7 +74,7 @@ class ApiKeyRepository:
         row = ApiKey(
             id=secrets.token_hex(6),
             name=name,
-            sha256=_digest(plaintext),
+            sha256=key_digest(plaintext),
             scopes=sorted(set(scopes)),
             user=user,
         )
@@ -70,15 +83,21 @@ class ApiKeyRepository:
         return plaintext
 
     def verify(self, plaintext: str) -> ApiKeyInfo | None:
-        """Return the key's record, or None if it is unknown or revoked.
+        """Return the key's record, or None if it is unknown or revoked."""
+        return self.verify_digest(key_digest(plaintext))
 
-        The look-up is by digest, so its timing tells nothing about the key.
-        """
-        digest = _digest(plaintext)
+    def verify_digest(self, digest: str) -> ApiKeyInfo | None:
+        """Return the record of the key with this :func:`key_digest`; see :meth:`verify`."""
         row = self._session.scalar(select(ApiKey).where(ApiKey.sha256 == digest))
         if row is None or not hmac.compare_digest(row.sha256, digest) or row.revoked_at:
             return None
         return _info(row)
+
+    def note_use(self, key_id: str, at: datetime, every: timedelta) -> None:
+        """Write down that a key was used, unless that was noted less than ``every`` ago."""
+        due = or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at <= at - every)
+        query = update(ApiKey).where(ApiKey.id == key_id, due)
+        self._session.connection().execute(query.values(last_used_at=at))
 
     def list(self) -> list[ApiKeyInfo]:
         """Return every key, oldest first."""
@@ -96,11 +115,18 @@ class ApiKeyRepository:
         return self._session.scalar(query) is not None
 
 
-def _digest(plaintext: str) -> str:
+def key_digest(plaintext: str) -> str:
+    """Return the hex SHA-256 under which a key is kept."""
     return hashlib.sha256(plaintext.encode("utf-8", "surrogatepass")).hexdigest()
 
 
 def _info(row: ApiKey) -> ApiKeyInfo:
     return ApiKeyInfo(
-        row.id, row.name, frozenset(row.scopes), row.user, row.created_at, row.revoked_at
+        id=row.id,
+        name=row.name,
+        scopes=frozenset(row.scopes),
+        user=row.user,
+        created_at=row.created_at,
+        revoked_at=row.revoked_at,
+        last_used_at=row.last_used_at,
     )

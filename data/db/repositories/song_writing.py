@@ -15,7 +15,7 @@ from data.types import SongInput
 
 _KEPT = (
     "album", "year", "duration_s", "genre", "language", "tags", "links", "valence", "arousal",
-    "mood_source",
+    "mood_source", "explicit",
 )  # fmt: skip
 _REPLACED = ("key", "search", "title", "artist_id", "updated_at")
 
@@ -81,6 +81,7 @@ def _song_values(session: Session, rows: Sequence[SongInput]) -> list[dict[str, 
             "valence": row.valence,
             "arousal": row.arousal,
             "mood_source": None if None in (row.valence, row.arousal) else "stated",
+            "explicit": row.explicit,
             "created_at": now,
             "updated_at": now,
         }

@@ -13,6 +13,7 @@ from sqlalchemy import (
     bindparam,
     cast,
     func,
+    literal,
     null,
     or_,
     select,
@@ -23,20 +24,23 @@ from sqlalchemy.orm import Session
 from data.db.base import chunks
 from data.db.models import Artist, Interaction, Lyrics, SongRow
 from data.db.repositories.song_writing import insert_missing, song_keys, upsert_songs
-from data.text import fold
+from data.filters import ANY_SONG, SongFilter, language_spellings
+from data.text import artist_key, fold
 from data.types import Song, SongInput
 
 NAN = float("nan")
+#: Rows read at a time where it is not known how many will do.
+_STREAMED = 200
 #: The columns of a :class:`data.types.Song`, after the internal key.
 _COLUMNS = (
     SongRow.id, SongRow.external_id, SongRow.title, Artist.name, SongRow.album, SongRow.year,
     SongRow.duration_s, SongRow.genre, SongRow.tags, SongRow.language, SongRow.links,
-    SongRow.valence, SongRow.arousal, SongRow.mood_emotion,
+    SongRow.valence, SongRow.arousal, SongRow.mood_emotion, SongRow.explicit,
 )  # fmt: skip
 
 
 #: Songs by their ids; built once, since every request needs it.
-_OF_IDS = (
+_OF_IDS: Select[*tuple[Any, ...]] = (
     select(*(column.expression for column in _COLUMNS))
     .select_from(SongRow.__table__)
     .join(Artist.__table__, Artist.__table__.c.id == SongRow.__table__.c.artist_id)
@@ -49,10 +53,8 @@ def _catalogue() -> Select[*tuple[Any, ...]]:
 
 
 def _song(row: Sequence[Any]) -> Song:
-    _, external_id, title, artist, album, year, duration_s, genre, tags, language, links, *mood = (
-        row
-    )
-    valence, arousal, emotion = mood
+    external_id, title, artist, album, year, duration_s, genre, tags, language, links = row[1:11]
+    valence, arousal, emotion, explicit = row[11:]
     return Song(
         external_id,
         title,
@@ -67,6 +69,7 @@ def _song(row: Sequence[Any]) -> Song:
         NAN if valence is None else valence,
         NAN if arousal is None else arousal,
         emotion,
+        explicit,
     )
 
 
@@ -155,6 +158,7 @@ class SongRepository:
         language: str | None = None,
         year_from: int | None = None,
         year_to: int | None = None,
+        explicit: bool | None = None,
         after: str | None = None,
         limit: int = 20,
     ) -> tuple[list[Song], str | None]:
@@ -168,6 +172,7 @@ class SongRepository:
             language: exact code.
             year_from: first year, included.
             year_to: last year, included.
+            explicit: True for songs marked as explicit, False for all others.
             after: cursor of the previous page; None for the first. A foreign one gives no songs.
             limit: at most so many songs.
         """
@@ -185,6 +190,9 @@ class SongRepository:
             query = query.where(SongRow.year >= year_from)
         if year_to is not None:
             query = query.where(SongRow.year <= year_to)
+        if explicit is not None:
+            marked = SongRow.explicit.is_(True)
+            query = query.where(marked if explicit else SongRow.explicit.is_not(True))
         if after is not None:
             # A cursor is an internal key: at most 2^31, or PostgreSQL refuses the comparison.
             known = after.isascii() and after.isdecimal() and len(after) < 10
@@ -193,29 +201,56 @@ class SongRepository:
         more = str(rows[limit - 1][0]) if len(rows) > limit else None
         return [_song(row) for row in rows[:limit]], more
 
-    def popular(self, n: int, exclude: Collection[str] = ()) -> list[tuple[str, float]]:
+    def popular(
+        self,
+        n: int,
+        exclude: Collection[str] = (),
+        songs: SongFilter = ANY_SONG,
+        until: int | None = None,
+    ) -> list[tuple[str, float]]:
         """Return the ``n`` songs with most listeners, as (id, listeners), best first.
 
         Skips and dislikes do not count. Songs nobody listened to follow, oldest first, so that
         an empty history still gives ``n`` songs where the catalogue has them.
+
+        Args:
+            n: how many.
+            exclude: ids to leave out.
+            songs: conditions on the songs.
+            until: number of the last event that counts; None for all.
         """
-        barred = set(exclude)
+        barred, artists = set(exclude), songs.without_keys
+        found: dict[str, float] = {}
+        for song, artist, score in self._by_listeners(songs, until):
+            if len(found) == n:
+                break
+            if song not in barred and not (artists and artist_key(artist) in artists):
+                found.setdefault(song, float(score))
+        return list(found.items())
+
+    def _by_listeners(self, songs: SongFilter, until: int | None) -> Iterator[tuple[Any, ...]]:
+        """Yield (id, artist, listeners), most first, then every song once more with none."""
         listeners = func.count(Interaction.user_id.distinct())
         heard = (
-            select(SongRow.external_id, listeners)
+            select(SongRow.external_id, Artist.name, listeners)
+            .join(Artist, Artist.id == SongRow.artist_id)
             .join(Interaction, Interaction.song_id == SongRow.id)
-            .where(Interaction.event.not_in(("skip", "dislike")))
-            .group_by(SongRow.id, SongRow.external_id)
+            .where(Interaction.event.not_in(("skip", "dislike")), *_admitting(songs))
+            .group_by(SongRow.id, SongRow.external_id, Artist.name)
             .order_by(listeners.desc(), SongRow.id)
-            .limit(n + len(barred))
         )
-        best = {song: float(score) for song, score in self._session.execute(heard)}
-        if len(best) < n + len(barred):
-            rest = select(SongRow.external_id).order_by(SongRow.id)
-            rest = rest.limit(n + len(barred) + len(best))
-            best = {**dict.fromkeys(self._session.scalars(rest), 0.0), **best}
-            best = dict(sorted(best.items(), key=lambda pair: -pair[1]))
-        return [pair for pair in best.items() if pair[0] not in barred][:n]
+        if until is not None:
+            heard = heard.where(Interaction.id <= until)
+        rest = (
+            select(SongRow.external_id, Artist.name, literal(0))
+            .join(Artist, Artist.id == SongRow.artist_id)
+            .where(*_admitting(songs))
+            .order_by(SongRow.id)
+        )
+        for query in (heard, rest):
+            with self._session.execute(query.execution_options(yield_per=_STREAMED)) as rows:
+                for row in rows:
+                    yield tuple(row)
 
     def upsert_many(self, rows: Sequence[SongInput]) -> int:
         """Add or update songs; see :func:`data.db.repositories.song_writing.upsert_songs`."""
@@ -229,6 +264,18 @@ class SongRepository:
         """Return those of ``ids`` that are in the catalogue."""
         return set(song_keys(self._session, ids))
 
+    def iter_identities(
+        self, block: int = 5000
+    ) -> Iterator[tuple[str, dict[str, str] | None, str, str]]:
+        """Yield (id, links, artist, song key) of every song in the order it was added."""
+        query = (
+            select(SongRow.external_id, SongRow.links, Artist.name, SongRow.key)
+            .join(Artist, Artist.id == SongRow.artist_id)
+            .order_by(SongRow.id)
+        )
+        with self._session.execute(query.execution_options(yield_per=block)) as rows:
+            yield from rows
+
     def ids_of_keys(self, keys: Collection[str]) -> dict[str, str]:
         """Return song key -> external id of the song first added under it."""
         found: dict[str, str] = {}
@@ -237,6 +284,21 @@ class SongRepository:
             for key, external_id in self._session.execute(query.order_by(SongRow.id)):
                 found.setdefault(key, external_id)
         return found
+
+
+def _admitting(songs: SongFilter) -> Iterator[ColumnElement[bool]]:
+    """Yield the conditions of a filter, but for the artists: their names are folded in Python."""
+    if songs.year_from is not None:
+        yield SongRow.year >= songs.year_from
+    if songs.year_to is not None:
+        yield SongRow.year.between(1, songs.year_to)
+    if not songs.explicit:
+        yield SongRow.explicit.is_not(True)
+    if songs.languages:
+        spellings = [s for code in songs.languages for s in language_spellings(code)]
+        written = func.replace(func.lower(SongRow.language), "_", "-")
+        # Up to the first hyphen: "en-gb" is English.
+        yield or_(written.in_(spellings), *(written.startswith(f"{s}-") for s in spellings))
 
 
 def _has_tag(tag: str) -> ColumnElement[bool]:

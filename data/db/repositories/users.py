@@ -9,7 +9,18 @@ from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
 from data.db.base import chunks, insert_for
-from data.db.models import ApiKey, EmotionLog, Interaction, Playlist, SongRow, User, utc_now
+from data.db.models import (
+    ApiKey,
+    Artist,
+    EmotionLog,
+    Interaction,
+    MutedArtist,
+    Playlist,
+    RateBucket,
+    SongRow,
+    User,
+    utc_now,
+)
 
 
 class UserRepository:
@@ -57,6 +68,8 @@ class UserRepository:
             False if nothing was stored about them, not even a key.
         """
         connection = self._session.connection()
+        theirs = select(ApiKey.id).where(ApiKey.user == external_id)
+        connection.execute(delete(RateBucket).where(RateBucket.key.in_(theirs)))
         keys = connection.execute(delete(ApiKey).where(ApiKey.user == external_id))
         users = connection.execute(delete(User).where(User.external_id == external_id))
         return keys.rowcount + users.rowcount > 0
@@ -71,6 +84,7 @@ class UserRepository:
             "created_at": None if user is None else user.created_at.isoformat(),
             "interactions": [] if user is None else self._interactions(user.id),
             "emotions": [] if user is None else self._emotions(user.id),
+            "muted_artists": [] if user is None else self._muted(user.id),
             "playlists": [] if user is None else self._playlists(user.id),
             "api_keys": [{"id": k.id, "name": k.name} for k in self._session.scalars(keys)],
         }
@@ -101,7 +115,8 @@ class UserRepository:
         ]
 
     def _emotions(self, key: int) -> list[dict[str, Any]]:
-        query = select(EmotionLog).where(EmotionLog.user_id == key).order_by(EmotionLog.id)
+        live = EmotionLog.expires_at > utc_now()
+        query = select(EmotionLog).where(EmotionLog.user_id == key, live).order_by(EmotionLog.id)
         return [
             {
                 "label": row.label,
@@ -112,6 +127,15 @@ class UserRepository:
             }
             for row in self._session.scalars(query)
         ]
+
+    def _muted(self, key: int) -> list[dict[str, Any]]:
+        query = (
+            select(Artist.name, MutedArtist.at)
+            .join(MutedArtist, MutedArtist.artist_id == Artist.id)
+            .where(MutedArtist.user_id == key)
+            .order_by(MutedArtist.at, Artist.id)
+        )
+        return [{"artist": a, "at": at.isoformat()} for a, at in self._session.execute(query)]
 
     def _playlists(self, key: int) -> list[dict[str, Any]]:
         query = select(Playlist).where(Playlist.user_id == key).order_by(Playlist.created_at)

@@ -6,14 +6,14 @@ import io
 import tomllib
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pytest
 from scipy.sparse import csr_matrix
 
 from data.config import FrozenConfig
-from data.types import FloatArray
+from data.types import FloatArray, IntArray
 from recommender.candidates.listening import Listening, ListeningConfig, ListeningScorer
 from recommender.catalogue import Catalogue
 from recommender.fitting import listening_of
@@ -32,7 +32,13 @@ def listener(*songs: int, target: MoodTarget | None = None) -> Context:
     return Context(np.array(songs, np.int64), np.ones(len(songs), np.float32), target)
 
 
-def influence(scorer: Scorer, context: Context, song: int) -> FloatArray:
+class Explains(Protocol):
+    """The part of a scorer that tells which songs of a history speak for a song."""
+
+    def influences(self, context: Context, songs: IntArray) -> FloatArray | None: ...
+
+
+def influence(scorer: Explains, context: Context, song: int) -> FloatArray:
     """How much each song of a history speaks for one song, float32 (h,)."""
     found = scorer.influences(context, np.array([song]))
     assert found is not None

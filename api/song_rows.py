@@ -1,17 +1,16 @@
-"""Catalogue rows of the songs in an answer, kept in memory between requests."""
+"""Catalogue rows of the songs in answers, kept in memory between requests."""
 
 from __future__ import annotations
 
 import threading
 import time
 from collections.abc import Collection
-from typing import TYPE_CHECKING
+from datetime import UTC, datetime
 
+from api.changes import ChangeFeed
 from data.db.repositories import SongRepository
+from data.db.session import Database
 from data.types import Song
-
-if TYPE_CHECKING:
-    from data.db.session import Database
 
 #: Rows kept at most; about a kilobyte each.
 MOST_ROWS = 50_000
@@ -22,17 +21,20 @@ LONGEST_S = 30.0
 class SongRows:
     """Reads songs by id, from memory where they were read before; safe to share between threads.
 
-    Songs that change have to be forgotten by :meth:`forget`, which the service's watcher does.
-
     Args:
         database: with the catalogue.
-        longest_s: age from which a row is read again, seconds.
+        look_s: how often to look for songs that were changed, seconds; 0 keeps no rows.
+        longest_s: age from which a row is read again in any case, seconds.
     """
 
-    def __init__(self, database: Database, longest_s: float = LONGEST_S) -> None:
+    def __init__(self, database: Database, look_s: float, longest_s: float = LONGEST_S) -> None:
         self._database = database
-        self._longest_s = longest_s
+        self._look_s = look_s
+        self._longest_s = longest_s if look_s else 0.0
         self._kept: dict[str, tuple[float, Song]] = {}
+        self._feed = ChangeFeed(database, datetime.now(UTC))
+        self._looked = time.monotonic()
+        self._looking = threading.Lock()
         self._lock = threading.Lock()
         self._changes = 0
 
@@ -43,18 +45,29 @@ class SongRows:
             DatabaseUnavailableError: if one has to be read and the database does not answer.
         """
         now = time.monotonic()
-        kept = {song: self._kept.get(song, (-self._longest_s, None)) for song in ids}
-        found = {s: row for s, (at, row) in kept.items() if row and now - at < self._longest_s}
+        if self._look_s and now - self._looked >= self._look_s:
+            self._look(now)
+        kept = {song: self._kept.get(song) for song in ids}
+        found = {
+            song: one[1] for song, one in kept.items() if one and now - one[0] < self._longest_s
+        }
         missing = [song for song in ids if song not in found]
         if missing:
             found.update(self._read(missing, now))
         return found
 
-    def forget(self, ids: Collection[str]) -> None:
-        """Read these songs anew when they are next asked for."""
+    def _look(self, now: float) -> None:
+        """Forget the songs that were changed; one thread looks, the others go on."""
+        if not self._looking.acquire(blocking=False):
+            return
+        try:
+            changed = [change.song_id for change in self._feed.poll()]
+            self._looked = now
+        finally:
+            self._looking.release()
         with self._lock:
-            self._changes += 1
-            for song in ids:
+            self._changes += bool(changed)
+            for song in changed:
                 self._kept.pop(song, None)
 
     def _read(self, ids: Collection[str], now: float) -> dict[str, Song]:

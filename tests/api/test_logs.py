@@ -1,0 +1,88 @@
+"""The service's log: one JSON object a line, of libraries too, and never what a caller sent."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Iterator
+
+import pytest
+import structlog
+
+from api.logs import configure_logging
+from data.errors import ConfigError
+
+
+@pytest.fixture(autouse=True)
+def as_before() -> Iterator[None]:
+    root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn")
+    handlers, level = list(root.handlers), uvicorn.level
+    yield
+    root.handlers[:] = handlers
+    uvicorn.setLevel(level)
+    structlog.reset_defaults()
+
+
+def lines(capsys: pytest.CaptureFixture[str]) -> list[dict[str, object]]:
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    return [json.loads(line) for line in captured.err.splitlines()]
+
+
+def test_ours_and_the_servers_lines_are_alike(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging()
+    structlog.get_logger("attune.test").info("started", version="1")
+    logging.getLogger("uvicorn.error").info("Started server process [%d]", 7)
+    ours, servers = lines(capsys)
+    assert (ours["event"], ours["level"], ours["version"]) == ("started", "info", "1")
+    assert (servers["event"], servers["level"]) == ("Started server process [7]", "info")
+    assert set(ours) >= {"event", "level", "timestamp"}
+    assert set(servers) >= {"event", "level", "timestamp"}
+
+
+def test_an_exception_is_its_class_and_place(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging()
+    try:
+        int("what zoe-private sent")
+    except ValueError:
+        logging.getLogger("uvicorn.error").exception("Exception in ASGI application")
+    (line,) = lines(capsys)
+    assert line["error"] == "ValueError"
+    assert "test_an_exception_is_its_class_and_place" in str(line["where"])
+    assert "private" not in json.dumps(line)
+
+
+def test_levels(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging("WARNING")
+    structlog.get_logger("attune.test").info("quiet")
+    logging.getLogger("uvicorn.error").info("quiet")
+    logging.getLogger("some.library").info("quiet")
+    logging.getLogger("some.library").warning("loud")
+    assert [line["event"] for line in lines(capsys)] == ["loud"]
+    with pytest.raises(ConfigError, match="WARNING"):
+        configure_logging("LOUD")
+
+
+def test_configured_twice_every_line_comes_once(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging()
+    configure_logging()
+    logging.getLogger("some.library").warning("once")
+    assert len(lines(capsys)) == 1
+
+
+def test_lines_for_people(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging(form="console")
+    structlog.get_logger("attune.test").info("started", version="1")
+    logging.getLogger("uvicorn.error").info("Shutting down")
+    said = capsys.readouterr().err
+    assert "started" in said
+    assert "Shutting down" in said
+    assert "{" not in said
+
+
+def test_what_is_bound_to_a_request_is_in_its_lines(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging()
+    with structlog.contextvars.bound_contextvars(trace_id="abc"):
+        structlog.get_logger("attune.test").info("request")
+    (line,) = lines(capsys)
+    assert line["trace_id"] == "abc"

@@ -1,0 +1,1 @@
+"""Bytes that nobody means well with, at every place where bytes come in; docs/testing.md."""
