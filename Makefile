@@ -1,6 +1,7 @@
 # The developer's menu. Every target sets up what it needs on a machine with Python, pip and make.
 PYTHON ?= python3
 VENV ?= .venv
+JOBS ?= 2
 BIN := $(VENV)/bin
 LEVEL_SECONDS ?= 60
 FUZZ_INPUTS ?= 10000
@@ -12,7 +13,7 @@ run: $(VENV)/.base ## build the embedded demo and serve it on http://127.0.0.1:8
 	$(BIN)/attune demo
 
 test: $(VENV)/.dev ## run every test
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 
 check: $(VENV)/.dev ## lint, format, types, import contracts
 	$(BIN)/ruff check .

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, WithJsonSchema
 
 from api.experiments import Assignment
 from api.filter_params import Explicit, FirstYear, Languages, LastYear, LeftOutArtists
@@ -13,6 +13,7 @@ from api.plain_text import PLAIN, plain
 from data.moods import EMOTION_MOODS, MOOD_WORDS
 from data.types import Event, Strategy
 
+_TIME = {"anyOf": [{"type": "string", "format": "date-time"}, {"type": "number", "minimum": 0}]}
 _AXIS = r"-?(0(\.[0-9]{1,6})?|1(\.0{1,6})?)"
 #: For ``json_schema_extra``: what ``recommender.mood.parse_mood`` takes, written plainly.
 MOOD: dict[str, Any] = {
@@ -108,7 +109,7 @@ class FeedbackIn(BaseModel):
     user: UserId
     song: SongId
     event: Event
-    at: Annotated[datetime, AfterValidator(_utc)] | None = Field(
+    at: Annotated[datetime, AfterValidator(_utc), WithJsonSchema(_TIME)] | None = Field(
         None, description="when, ISO 8601 or unix seconds; default now; without zone: UTC"
     )
     emotion: Emotion | None = Field(

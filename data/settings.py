@@ -44,7 +44,7 @@ class Settings(BaseSettings):
         10.0, gt=0, description="longest work on the pictures of one request, seconds"
     )
     max_requests: int = Field(
-        256, ge=1, description="requests answered at a time in each process; more get 503"
+        128, ge=1, description="requests answered at a time in each process; more get 503"
     )
     upload_memory: int = Field(
         256_000_000, ge=1, description="bytes of request bodies held at a time in each process"

@@ -117,7 +117,8 @@ def matches_of(result: IngestReport, rejects: Path) -> dict[str, Any]:
 
     missing = result.matches.unmatched.most_common()
     path = rejects.with_name(f"{rejects.stem}{SUFFIX}")
-    if missing or path.exists():
+    # A file that was ingested before tells nothing now: what was written then stays.
+    if result.matches.ways and (missing or path.exists()):
         write_unmatched(path, missing)
     frequent = [
         {"artist": artist, "title": title, "listens": count}

@@ -89,6 +89,8 @@ def _timed(row: Row) -> Row | BrokenRow:
 
 
 def _time(text: str) -> Any:
+    if text.isdecimal():
+        return text
     for form in _TIMES:
         try:
             return datetime.strptime(text, form).replace(tzinfo=UTC)

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Literal
 
 from sqlalchemy.orm import Session
@@ -27,6 +28,8 @@ _AND = re.compile(
     r"\s*[,;/]\s+|\s+(?:&|\+|x|×|and|with|vs\.?|feat\.?|ft\.?|featuring)\s+|\s*;\s*", re.I
 )
 Pair = tuple[str, str, str]
+#: Artist and title -> their key; a history is mostly the same songs again.
+key_of = lru_cache(maxsize=50_000)(song_key)
 
 
 @dataclass(slots=True)
@@ -50,7 +53,7 @@ class MatchTally:
             artist, title = (
                 ("", listen.song_id or "") if song is None else (song.artist, song.title)
             )
-            key = (listen.user, song_key(artist, title))
+            key = (listen.user, key_of(artist, title))
             self.unmatched[(listen.user, *self._spelled.setdefault(key, (artist, title)))] += 1
 
     def __add__(self, other: MatchTally) -> MatchTally:
@@ -103,7 +106,7 @@ class SongMatcher:
     def learn(self, song_id: str, listen: Listen) -> None:
         """Take in a song that has just been made of a listen."""
         if self._identified is not None and listen.song is not None:
-            key = song_key(listen.song.artist, listen.song.title)
+            key = key_of(listen.song.artist, listen.song.title)
             self._add(song_id, listen.song.artist, key, listen.identifiers)
 
     def _catalogue(self, songs: SongRepository) -> dict[str, str]:
@@ -124,7 +127,7 @@ class SongMatcher:
 
 
 def _key(listen: Listen) -> str | None:
-    return None if listen.song is None else song_key(listen.song.artist, listen.song.title)
+    return None if listen.song is None else key_of(listen.song.artist, listen.song.title)
 
 
 def _credit(artist: str, key: str) -> str:

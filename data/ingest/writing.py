@@ -11,10 +11,9 @@ from typing import Any
 from sqlalchemy.orm import Session
 
 from data.db.repositories import InteractionRepository, SongRepository
-from data.ingest.matching import MatchTally, SongMatcher
+from data.ingest.matching import MatchTally, SongMatcher, key_of
 from data.ingest.rejects import Reject
 from data.ingest.rows import Listen
-from data.text import song_key
 from data.types import EventRow, SongInput
 
 
@@ -93,7 +92,7 @@ class ListenWriter:
             return self._matcher.identified(listen)
         if not self._new_songs:
             return None
-        song_id = listen.song_id or song_key(listen.song.artist, listen.song.title)
+        song_id = listen.song_id or key_of(listen.song.artist, listen.song.title)
         new.setdefault(song_id, replace(listen.song, id=song_id))
         self._own.add(song_id)
         self._matcher.learn(song_id, listen)
@@ -108,7 +107,7 @@ class ListenWriter:
         key = f"row:{run.fingerprint}:{line}"
         if listen.exact and listen.at is not None:
             song = listen.song if self._by_source else None
-            name = song_id if song is None else song_key(song.artist, song.title)
+            name = song_id if song is None else key_of(song.artist, song.title)
             what = f"{name}\n{listen.event}\n{listen.at.timestamp():.6f}"
             key = f"at:{hashlib.sha256(what.encode()).hexdigest()[:32]}"
         at = listen.at or run.started_at

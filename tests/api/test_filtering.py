@@ -34,6 +34,13 @@ def popular(database: Database, start: Start, engine: FakeEngine) -> TestClient:
     return client
 
 
+def as_json(name: str, value: Any) -> Any:
+    """A query parameter as a body has it."""
+    if name == "explicit":
+        return value == "true"
+    return [value] if name in {"language", "exclude_artist"} and isinstance(value, str) else value
+
+
 @pytest.mark.parametrize(
     ("params", "found"),
     [
@@ -53,11 +60,7 @@ def test_popular_songs_meet_every_condition(
     assert (ids(answer), answer["fallback"]) == (found, "no_model")
     playlist = popular.post(
         "/playlists",
-        json=WAY
-        | {
-            k: [v] if k in {"language", "exclude_artist"} and isinstance(v, str) else v
-            for k, v in params.items()
-        },
+        json={**WAY, **{name: as_json(name, value) for name, value in params.items()}},
     )
     assert playlist.status_code == 201
     assert [item["song"]["id"] for item in playlist.json()["items"]] == found

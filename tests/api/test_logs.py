@@ -17,6 +17,9 @@ from data.errors import ConfigError
 def as_before() -> Iterator[None]:
     root, uvicorn = logging.getLogger(), logging.getLogger("uvicorn")
     handlers, level = list(root.handlers), uvicorn.level
+    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # a server that a test ran
+        logger = logging.getLogger(name)
+        logger.handlers[:], logger.propagate = [], True
     yield
     root.handlers[:] = handlers
     uvicorn.setLevel(level)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import UTC, datetime
 from xml.etree import ElementTree
 
@@ -95,3 +96,67 @@ def test_no_title_breaks_a_file(title: str, artist: str) -> None:
     read = root.findtext(f"{NS}trackList/{NS}track/{NS}title") or ""
     # Every reader of XML takes a carriage return for a line feed.
     assert read == legal.replace("\r\n", "\n").replace("\r", "\n")
+
+
+# The rules of the XSPF 1 schema (https://xspf.org/xspf-v1#rfc.section.4.1) and of JSPF.
+HEAD = {
+    "title", "creator", "annotation", "info", "location", "identifier", "image", "date", "license",
+    "attribution", "link", "meta", "extension", "trackList",
+}  # fmt: skip
+OF_TRACK = {
+    "location", "identifier", "title", "creator", "annotation", "info", "image", "album",
+    "trackNum", "duration", "link", "meta", "extension",
+}  # fmt: skip
+SEVERAL = {"link", "meta", "extension"}
+ADDRESSES = {"location", "identifier", "info", "image", "license"}
+ADDRESS = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[^\s<>\"{}|\\^`]*")
+ODD = TrackList(
+    'A <b> & "c"\t\u2028', "http://x/playlists/p", MADE.made_at,
+    (*SONGS, Track("ä\u0000b]]>", "\ud83d\ude00", "http://x/songs/a%20b", None, None, 0.0)),
+)  # fmt: skip
+
+
+def check_element(element: ElementTree.Element, allowed: set[str], several: set[str]) -> None:
+    assert not element.tail or not element.tail.strip()
+    names = [child.tag.removeprefix(NS) for child in element]
+    assert set(names) <= allowed
+    assert all(names.count(name) == 1 for name in set(names) - several)
+    for child in element:
+        name, text = child.tag.removeprefix(NS), child.text or ""
+        assert not child.attrib
+        if name in ADDRESSES:
+            assert ADDRESS.fullmatch(text)
+        if name in ("trackNum", "duration"):
+            assert text.isdecimal()
+        if name == "trackNum":
+            assert int(text) > 0
+
+
+def test_xspf_keeps_the_rules_of_its_schema() -> None:
+    for playlist in (MADE, ODD):
+        root = ElementTree.fromstring(to_xspf(playlist))
+        assert (root.tag, root.attrib) == (f"{NS}playlist", {"version": "1"})
+        check_element(root, HEAD, SEVERAL | {"attribution"})
+        (tracks,) = root.findall(f"{NS}trackList")
+        assert [track.tag for track in tracks] == [f"{NS}track"] * len(playlist.tracks)
+        for track in tracks:
+            check_element(track, OF_TRACK, SEVERAL | {"location", "identifier"})
+        assert datetime.fromisoformat(root.findtext(f"{NS}date") or "").tzinfo is not None
+
+
+def test_jspf_keeps_the_rules_of_its_specification() -> None:
+    for playlist in (MADE, ODD):
+        whole = json.loads(to_jspf(playlist))
+        assert whole.keys() == {"playlist"}
+        head = whole["playlist"]
+        assert head.keys() <= (HEAD - {"trackList"}) | {"track"}
+        assert len(head["track"]) == len(playlist.tracks)
+        for track in head["track"]:
+            assert track.keys() <= OF_TRACK
+            for name in ("location", "identifier"):
+                assert all(ADDRESS.fullmatch(one) for one in track.get(name, []))
+                assert isinstance(track.get(name, []), list)
+            for name in ("trackNum", "duration"):
+                assert isinstance(track.get(name, 1), int)
+            texts = {"title", "creator", "annotation", "album"} & track.keys()
+            assert all(isinstance(track[name], str) for name in texts)

@@ -1,4 +1,4 @@
-"""Generated requests at every operation of the real service; ``docs/testing.md`` has the long run."""
+"""Generated requests to every operation of the real service; for more see ``docs/testing.md``."""
 
 from __future__ import annotations
 

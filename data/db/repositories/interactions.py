@@ -74,7 +74,7 @@ _MOMENTS = (
     .join(SongRow.__table__, _SONGS.id == _EVENTS.song_id)
     .where(_USERS.external_id == bindparam("user"), _SEEN, _FELT)
     .order_by(_EVENTS.at.desc(), _EVENTS.id.desc())
-    .limit(MOST_MOMENTS)
+    .limit(bindparam("most"))
 )
 
 
@@ -148,7 +148,7 @@ class InteractionRepository:
         asked = {"user": user_id, "until": _NEWEST if until is None else until}
         found = connection.execute(_EVENTS_OF, asked).all()
         events = [row for row in found if row[0] is not None]
-        felt = connection.execute(_MOMENTS, asked).all() if moments and events else []
+        felt = connection.execute(_MOMENTS, {**asked, "most": MOST_MOMENTS}).all() if moments and events else []
         muted = connection.execute(_MUTED, {"user": user_id}).all() if found else []
         weights, disliked = _strengths(events)
         return UserHistory(
