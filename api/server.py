@@ -10,6 +10,7 @@ from typing import Any
 
 import structlog
 import uvicorn
+from fastapi import FastAPI
 from uvicorn.config import STARTUP_FAILURE
 
 from api.app import create_app
@@ -64,15 +65,22 @@ def _run(settings: Settings) -> int:
         "timeout_graceful_shutdown": math.ceil(settings.shutdown_s),
     }
     if settings.workers == 1:
-        server = GracefulServer(uvicorn.Config(create_app(settings), **options))
+        server = GracefulServer(uvicorn.Config(create_app(settings, own_process=True), **options))
         server.run()
         return 0 if server.started else STARTUP_FAILURE
     # Worker processes build their own application from the environment: it must say what the
     # command line said, above all which address decides whether keys are needed.
     os.environ.update(worker_environment(settings))
-    config = uvicorn.Config("api.app:create_app", factory=True, workers=settings.workers, **options)
+    config = uvicorn.Config(
+        "api.server:worker_app", factory=True, workers=settings.workers, **options
+    )
     with metrics_folder(settings):
         return WorkerPool(config, settings.shutdown_s).run()
+
+
+def worker_app() -> FastAPI:
+    """Build the application of one of several worker processes."""
+    return create_app(own_process=True)
 
 
 def _check_bind(settings: Settings) -> None:

@@ -8,6 +8,7 @@ import logging
 import random
 import re
 import unicodedata
+import zipfile
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -17,8 +18,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from data.db.repositories import InteractionRepository, SongRepository
+from data.db.repositories.ingest_runs import IngestRunRepository
 from data.db.session import Database
-from data.ingest import IngestReport, forget_unmatched, ingest_listens, write_unmatched
+from data.ingest import IngestReport, forget_unmatched, ingest_listens, runs, write_unmatched
 from data.ingest.matching import SongMatcher
 from data.ingest.rows import parse_listen
 from data.text import song_key
@@ -186,3 +188,37 @@ def test_real_titles_as_the_services_spell_them(database: Database, shared: Path
     _log.info("all: recall %.4f, precision %.4f", recall, precision)
     assert recall > 0.98
     assert precision > 0.995
+
+
+def test_an_archive_killed_between_its_files_goes_on(
+    database: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "listenbrainz_me_1.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        for month in range(1, 6):
+            items = [listen(f"T{n}", "A", 100 * month + n) for n in range(7)]
+            text = "\n".join(map(json.dumps, [*items, {"listened_at": 1}]))
+            archive.writestr(f"listens/2024/{month}.jsonl", text)
+    monkeypatch.setattr(runs, "BLOCK", 10)
+    original, blocks = IngestRunRepository.advance, iter(range(1, 100))
+
+    def dying(self: Any, *args: Any, **options: Any) -> None:
+        original(self, *args, **options)
+        if next(blocks) == 3:
+            raise KeyboardInterrupt
+
+    def run() -> IngestReport:
+        rejects = tmp_path / "r.jsonl"
+        return ingest_listens(database, [path], format="listenbrainz", rejects=rejects)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IngestRunRepository, "advance", dying)
+        with pytest.raises(KeyboardInterrupt):
+            run()
+    done = run()
+    assert (done.read, done.written, done.rejected, done.skipped) == (40, 18, 2, 20)
+    assert len(heard(database)) == 35
+    told = [json.loads(line) for line in (tmp_path / "r.jsonl").read_text().splitlines()]
+    assert [(row["line"], row["reason"]) for row in told] == [
+        (8 * month, f"listens/2024/{month}.jsonl 8: no track_metadata") for month in range(1, 6)
+    ]
