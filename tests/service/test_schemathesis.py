@@ -26,7 +26,7 @@ def test_no_generated_request_breaks_what_openapi_promises(
         words = (
             "--no-color", "--config-file", CONFIG,
             "run", f"http://127.0.0.1:{service.port}/openapi.json",
-            "--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", 5,
+            "--checks", "all", "--phases", "examples,coverage,fuzzing", "--max-examples", 3,
             "--seed", 6, "--generation-database", "none", "--request-timeout", 30,
             "--suppress-health-check", "all", "--warnings", "off",
         )  # fmt: skip
