@@ -148,7 +148,8 @@ class InteractionRepository:
         asked = {"user": user_id, "until": _NEWEST if until is None else until}
         found = connection.execute(_EVENTS_OF, asked).all()
         events = [row for row in found if row[0] is not None]
-        felt = connection.execute(_MOMENTS, {**asked, "most": MOST_MOMENTS}).all() if moments and events else []
+        asked_felt = {**asked, "most": MOST_MOMENTS}
+        felt = connection.execute(_MOMENTS, asked_felt).all() if moments and events else []
         muted = connection.execute(_MUTED, {"user": user_id}).all() if found else []
         weights, disliked = _strengths(events)
         return UserHistory(
