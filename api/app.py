@@ -78,6 +78,8 @@ _CORS_SHOWN = (
     "ETag", "Location", "RateLimit", "RateLimit-Policy", "Retry-After", "X-Attune-Catalogue",
     "X-Request-ID",
 )  # fmt: skip
+#: A request makes some thousand objects that are freed without the collector: it may look seldom.
+_COLLECT = (20_000, 20, 50)
 #: Room for the form around the pictures, bytes.
 _FORM_ROOM = 1_000_000
 
@@ -124,6 +126,7 @@ def create_app(
             # all, which would stop every request for a tenth of a second.
             gc.collect()
             gc.freeze()
+            gc.set_threshold(*_COLLECT)
         _log.info("started", version=app.version, model_version=running.engine.version)
         try:
             with on_hangup(follower.request):

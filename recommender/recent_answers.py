@@ -11,11 +11,18 @@ import threading
 import time
 import weakref
 from collections import OrderedDict
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from data.types import UserHistory
-from recommender.query import Query, Recommendation
+from recommender.query import (
+    Fallback,
+    MoodTarget,
+    Query,
+    RankedSong,
+    Reason,
+    ReasonKind,
+    Recommendation,
+)
 
 if TYPE_CHECKING:
     from recommender.engine import Popular
@@ -31,12 +38,18 @@ class Answers(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
-class _Kept:
-    #: Weak: an answer that is kept must not keep a whole model after a reload.
+#: What is kept of a song: rank, id, score and reasons, each of kind, weight and text. Tuples of
+#: plain values: the garbage collector forgets about them, which keeps its pauses short.
+_Song = tuple[int, str, float, tuple[tuple[ReasonKind, float, str], ...]]
+
+
+class _Kept(NamedTuple):
     engine: weakref.ref[Answers]
-    history: UserHistory
-    answer: Recommendation
+    history: tuple[int, int]
+    songs: tuple[_Song, ...]
+    mood: MoodTarget | None
+    fallback: Fallback | None
+    version: str | None
     at: float
 
 
@@ -70,11 +83,14 @@ class RecentAnswers:
         kept = self._kept.get(query)
         now = time.monotonic()
         fresh = kept is not None and now - kept.at < self._longest_s
-        if kept is not None and fresh and kept.engine() is engine and kept.history == history:
-            return kept.answer
+        known = _fingerprint(history)
+        if kept is not None and fresh and kept.engine() is engine and kept.history == known:
+            return _unpacked(query, kept)
         answer = engine.recommend(query, history, popular)
         if answer.fallback != "no_model":
-            self._keep(query, _Kept(weakref.ref(engine), history, answer, now))
+            told = (answer.mood, answer.fallback, answer.model_version)
+            songs = tuple(_packed(one) for one in answer.songs)
+            self._keep(query, _Kept(weakref.ref(engine), known, songs, *told, now))
         return answer
 
     def forget(self, user_id: str) -> None:
@@ -93,3 +109,26 @@ class RecentAnswers:
     def _oldest_is_old(self, now: float) -> bool:
         oldest = next(iter(self._kept.values()), None)
         return oldest is not None and now - oldest.at >= self._longest_s
+
+
+def _fingerprint(history: UserHistory) -> tuple[int, int]:
+    """Return what another history of the same user does not have.
+
+    Events have numbers, and moments are of events. The hash is for a user who was erased and came
+    back: numbers may be given again then.
+    """
+    what = (history.song_ids, history.weights, history.disliked, history.muted, history.known)
+    return history.last_event, hash((what, len(history.moments)))
+
+
+def _packed(one: RankedSong) -> _Song:
+    reasons = tuple((r.kind, r.weight, r.text) for r in one.reasons)
+    return one.rank, one.song_id, one.score, reasons
+
+
+def _unpacked(query: Query, kept: _Kept) -> Recommendation:
+    songs = tuple(
+        RankedSong(rank, song, score, tuple(Reason(*reason) for reason in reasons))
+        for rank, song, score, reasons in kept.songs
+    )
+    return Recommendation(query.user_id, songs, kept.mood, kept.fallback, kept.version)

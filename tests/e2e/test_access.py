@@ -150,6 +150,7 @@ def test_the_keyboard_alone_does_the_whole_journey(page: Any) -> None:
     with page.expect_response("**/feedback") as liked:
         keys.press("Enter")
     assert liked.value.json()["event"] == "like"
+    page.get_by_text("Liked: ").wait_for()
     _tab_to(page, lambda at: at.startswith("Skip"))
     with page.expect_response("**/feedback") as skipped:
         keys.press("Space")
