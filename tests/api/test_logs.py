@@ -20,6 +20,7 @@ def as_before() -> Iterator[None]:
     for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):  # a server that a test ran
         logger = logging.getLogger(name)
         logger.handlers[:], logger.propagate = [], True
+        logger.setLevel(logging.NOTSET)
     yield
     root.handlers[:] = handlers
     uvicorn.setLevel(level)
