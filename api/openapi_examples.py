@@ -44,18 +44,7 @@ _LISTED: dict[str, Any] = {
 SCHEMAS: dict[str, Any] = {
     "RecommendationOut": {
         "user": "ana",
-        "emotion": {
-            "label": "happy",
-            "probabilities": {
-                "angry": 0.01, "disgust": 0.0, "fear": 0.01, "happy": 0.86,
-                "sad": 0.02, "surprise": 0.04, "neutral": 0.06,
-            },
-            "confidence": 0.86,
-            "uncertain": False,
-            "source": "selfie",
-            "faces": 1,
-            "box": {"x": 212, "y": 96, "width": 180, "height": 180},
-        },
+        "emotion": _EMOTION,
         "mood": {
             "valence": 0.72,
             "arousal": 0.41,

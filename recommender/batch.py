@@ -15,11 +15,12 @@ from pathlib import Path
 
 from data.db.session import Database
 from data.errors import ConfigError
+from data.types import Song
 from recommender.answering import answer_query
 from recommender.engine import Engine
 from recommender.journeys.answering import answer_playlist
-from recommender.journeys.query import JourneyQuery
-from recommender.query import Query
+from recommender.journeys.query import JourneyQuery, PlaylistAnswer, PlaylistSong
+from recommender.query import Query, RankedSong, Recommendation
 
 Report = Callable[[str], None]
 BLOCK = 200
@@ -88,40 +89,36 @@ def _rows(
 
 def _list_rows(engine: Engine, database: Database, query: Query) -> Iterator[dict[str, object]]:
     found = answer_query(engine, database, query)
-    answer = found.recommendation
-    for ranked in answer.songs:
-        song = found.songs[ranked.song_id]
-        yield {
-            "user": query.user_id,
-            "rank": ranked.rank,
-            "song": ranked.song_id,
-            "title": song.title,
-            "artist": song.artist,
-            "score": ranked.score,
-            "fallback": answer.fallback,
-            "model_version": answer.model_version,
-        }
+    for ranked in found.recommendation.songs:
+        yield _row(query.user_id, ranked, found.songs[ranked.song_id], found.recommendation)
 
 
 def _journey_rows(
     engine: Engine, database: Database, query: JourneyQuery
 ) -> Iterator[dict[str, object]]:
     found = answer_playlist(engine, database, query)
-    answer = found.answer
-    for one in answer.songs:
-        song = found.songs[one.song_id]
+    for one in found.answer.songs:
         yield {
-            "user": query.user_id,
-            "rank": one.rank,
-            "song": one.song_id,
-            "title": song.title,
-            "artist": song.artist,
-            "score": one.score,
-            "fallback": answer.fallback,
-            "model_version": answer.model_version,
+            **_row(query.user_id, one, found.songs[one.song_id], found.answer),
             "path_valence": None if one.point is None else one.point.valence,
             "path_arousal": None if one.point is None else one.point.arousal,
         }
+
+
+def _row(
+    user: str, one: RankedSong | PlaylistSong, song: Song, answer: Recommendation | PlaylistAnswer
+) -> dict[str, object]:
+    """Return what lists and journeys tell of a song."""
+    return {
+        "user": user,
+        "rank": one.rank,
+        "song": one.song_id,
+        "title": song.title,
+        "artist": song.artist,
+        "score": one.score,
+        "fallback": answer.fallback,
+        "model_version": answer.model_version,
+    }
 
 
 def _claim(

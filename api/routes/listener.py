@@ -10,7 +10,7 @@ from fastapi import APIRouter, Query, Request, Response
 from api.errors import UnknownArtistError
 from api.filter_params import ArtistName
 from api.problem import request_id
-from api.routes.users import Reader, UserPath, Writer
+from api.routes.users import Cursor, Reader, UserPath, Writer
 from api.state import services
 from api.user_schemas import (
     EmotionHistoryOut,
@@ -62,9 +62,7 @@ def emotion_history(
     user: UserPath,
     caller: Reader,
     n: Annotated[int, Query(ge=1, le=500, description="how many rows")] = 50,
-    cursor: Annotated[
-        int | None, Query(ge=1, le=2**63 - 1, description="`next_cursor` of the page before")
-    ] = None,
+    cursor: Cursor = None,
 ) -> EmotionHistoryOut:
     """Return the moods that a user asked to be remembered and that have not expired, newest first.
 

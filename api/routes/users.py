@@ -30,6 +30,9 @@ UserPath = Annotated[
 ]
 Reader = Annotated[Caller, Depends(require("recommend"))]
 Writer = Annotated[Caller, Depends(require("feedback"))]
+Cursor = Annotated[
+    int | None, Query(ge=1, le=2**63 - 1, description="`next_cursor` of the page before")
+]
 
 
 @router.get("/users/{user_id}/history", operation_id="history")
@@ -38,9 +41,7 @@ def history(
     user: UserPath,
     caller: Reader,
     n: Annotated[int, Query(ge=1, le=500, description="how many events")] = 50,
-    cursor: Annotated[
-        int | None, Query(ge=1, le=2**63 - 1, description="`next_cursor` of the page before")
-    ] = None,
+    cursor: Cursor = None,
 ) -> HistoryOut:
     """Return a user's events, newest first. An unknown user has none."""
     caller.check_user(user)

@@ -1,6 +1,7 @@
 // The plane with two knobs, A where a journey starts and B where it ends, and its way drawn between.
 import { el, svg } from "./dom.js";
 import { WORDS, describe, isKnown, moodColour, region } from "./moods.js";
+import { axes } from "./plane.js";
 import { MOVES, clamp } from "./moodpad.js";
 
 const SIDE = 320;
@@ -26,10 +27,7 @@ export class JourneyPad {
     this.field = el(
       "div",
       { class: "plane-field" },
-      el("span", { class: "axis top" }, "more energy"),
-      el("span", { class: "axis bottom" }, "less energy"),
-      el("span", { class: "axis left" }, "unpleasant"),
-      el("span", { class: "axis right" }, "pleasant"),
+      ...axes(),
       ...this.words,
       svg(
         "svg",
@@ -150,10 +148,7 @@ export function drawTrip(playlist, light) {
   return el(
     "div",
     { class: "plane-field still" },
-    el("span", { class: "axis top" }, "more energy"),
-    el("span", { class: "axis bottom" }, "less energy"),
-    el("span", { class: "axis left" }, "unpleasant"),
-    el("span", { class: "axis right" }, "pleasant"),
+    ...axes(),
     svg(
       "svg",
       { viewBox: `0 0 ${SIDE} ${SIDE}`, class: "plane", role: "img", "aria-label": label },

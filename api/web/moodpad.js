@@ -1,6 +1,7 @@
 // A pad to state a mood: drag or tap anywhere, choose a word, or move the knob with the arrow keys.
 import { el } from "./dom.js";
 import { WORDS, describe, moodColour } from "./moods.js";
+import { axes } from "./plane.js";
 
 const STEP = 0.1;
 /** What each key adds to valence and arousal. */
@@ -41,10 +42,7 @@ export class MoodPad {
     this.field = el(
       "div",
       { class: "plane-field" },
-      el("span", { class: "axis top" }, "more energy"),
-      el("span", { class: "axis bottom" }, "less energy"),
-      el("span", { class: "axis left" }, "unpleasant"),
-      el("span", { class: "axis right" }, "pleasant"),
+      ...axes(),
       this.across,
       this.upright,
       el("div", { class: "words", role: "radiogroup", "aria-label": "Mood words" }, ...this.words),

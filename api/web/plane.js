@@ -2,6 +2,16 @@
 import { byId, el, svg } from "./dom.js";
 import { describe, isKnown, moodColour, region } from "./moods.js";
 
+/** The four words around a plane. */
+export function axes() {
+  return [
+    el("span", { class: "axis top" }, "more energy"),
+    el("span", { class: "axis bottom" }, "less energy"),
+    el("span", { class: "axis left" }, "unpleasant"),
+    el("span", { class: "axis right" }, "pleasant"),
+  ];
+}
+
 const SIDE = 320;
 const x = (mood) => (SIDE / 2) * (1 + 0.92 * mood.valence);
 const y = (mood) => (SIDE / 2) * (1 - 0.92 * mood.arousal);
@@ -93,10 +103,7 @@ export function drawPlane(host, answer, light) {
     el(
       "div",
       { class: "plane-field still" },
-      el("span", { class: "axis top" }, "more energy"),
-      el("span", { class: "axis bottom" }, "less energy"),
-      el("span", { class: "axis left" }, "unpleasant"),
-      el("span", { class: "axis right" }, "pleasant"),
+      ...axes(),
       picture,
     ),
     el("p", { class: "hint" }, told(answer)),

@@ -35,8 +35,6 @@ class FactorConfig(ListeningConfig):
 
     weighting: Weighting = "binary"
     embedding_size: int = Field(64, ge=2, le=512)
-    #: What of an entry's weight in b every pair has in A, seen or not.
-    ground: ClassVar[float] = 0.0
 
     @abstractmethod
     def gram(self, factors: Array64) -> Array64:
@@ -45,6 +43,29 @@ class FactorConfig(ListeningConfig):
     @abstractmethod
     def fold_in(self, rows: csr_matrix, factors: Array64, gram: Array64) -> Array64:
         """Return float64 (n, d) factors of the listeners with these rows."""
+
+    @abstractmethod
+    def fold_in_one(
+        self, songs: IntArray, weights: FloatArray, factors: Array64, gram: Array64
+    ) -> Array64:
+        """Return float64 (d,) factors of the listener with this row."""
+
+    @abstractmethod
+    def split(
+        self, row: IntArray, weights: FloatArray, factors: Array64, gram: Array64, songs: IntArray
+    ) -> Array64 | None:
+        """Return (n, stored) how much scores fall without each stored entry; None if unknown."""
+
+    def restore(self, arrays: Arrays) -> FactorScorer[Self]:
+        """Rebuild the scorer."""
+        return FactorScorer(self, arrays["factors"].astype(np.float32))
+
+
+class SolvedConfig(FactorConfig):
+    """A factorisation whose listeners are the solutions of a linear system each."""
+
+    #: What of an entry's weight in b every pair has in A, seen or not.
+    ground: ClassVar[float] = 0.0
 
     def fold_in_one(
         self, songs: IntArray, weights: FloatArray, factors: Array64, gram: Array64
@@ -56,7 +77,7 @@ class FactorConfig(ListeningConfig):
     def split(
         self, row: IntArray, weights: FloatArray, factors: Array64, gram: Array64, songs: IntArray
     ) -> Array64 | None:
-        """Return (n, stored) how much scores fall without each stored entry; None if unknown.
+        """Return (n, stored) how much scores fall without each stored entry; never None.
 
         The formula of leave-one-out for least squares (Sherman & Morrison, 1950), the penalty held
         fast: with ``h = A^-1 y``, ``x`` loses ``h (pull - held y.x) / (1 - held y.h)``.
@@ -73,10 +94,6 @@ class FactorConfig(ListeningConfig):
         self, songs: IntArray, weights: FloatArray, factors: Array64, gram: Array64
     ) -> tuple[Array64, NDArray[np.float64]]:
         """Return the matrix A of one listener's ``A x = b``, and each entry's weight in b."""
-
-    def restore(self, arrays: Arrays) -> FactorScorer[Self]:
-        """Rebuild the scorer."""
-        return FactorScorer(self, arrays["factors"].astype(np.float32))
 
 
 Config = TypeVar("Config", bound=FactorConfig)
@@ -145,7 +162,7 @@ class FactorScorer(ListeningScorer, Generic[Config]):
         return {"factors": self.factors}
 
 
-class IalsConfig(FactorConfig):
+class IalsConfig(SolvedConfig):
     """iALS with penalties by frequency, see :mod:`recommender.candidates.ials_solver`."""
 
     name: ClassVar[str] = "ials"
@@ -233,7 +250,7 @@ class IalsTermsConfig(IalsConfig):
         return vstack([rows, terms], format="csr", dtype=np.float32)
 
 
-class AlsConfig(FactorConfig):
+class AlsConfig(SolvedConfig):
     """Implicit ALS (Hu, Koren & Volinsky, ICDM 2008) of the ``implicit`` package: one penalty."""
 
     name: ClassVar[str] = "als"
@@ -368,12 +385,6 @@ class BprConfig(FactorConfig):
     ) -> None:
         """Return None: the score is no sum over the history."""
         return
-
-    def system(
-        self, songs: IntArray, weights: FloatArray, factors: Array64, gram: Array64
-    ) -> tuple[Array64, NDArray[np.float64]]:
-        """Not linear."""
-        raise NotImplementedError
 
 
 def _of_played(factors: FloatArray, rows: csr_matrix) -> FloatArray:

@@ -6,6 +6,7 @@ distance is halved is chosen on validation; the loss there is measured on the te
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
@@ -60,12 +61,12 @@ def ways(
     }
 
 
-class MakeWay:
+class MakeWay(ABC):
     """Makes a list at a strength."""
 
+    @abstractmethod
     def at(self, strength: float) -> MakeList:
         """Return the maker of lists at one strength."""
-        raise NotImplementedError
 
 
 @dataclass(frozen=True)

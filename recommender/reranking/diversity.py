@@ -60,9 +60,8 @@ def within_reach(
         if len(rows) < wanted:
             return len(scores)
         enough = max(enough, int(rows[wanted - 1]))
-    share = 1 - config.diversity
-    least = share * _relevance(scores)[enough] - config.diversity
-    return max(enough + 1, int(np.count_nonzero(share * _relevance(scores) >= least)))
+    gain = (1 - config.diversity) * _relevance(scores)
+    return max(enough + 1, int(np.count_nonzero(gain >= gain[enough] - config.diversity)))
 
 
 def _relevance(scores: FloatArray) -> FloatArray:

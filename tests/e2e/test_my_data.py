@@ -41,6 +41,7 @@ def test_what_was_done_is_shown_taken_along_and_erased(page: Any, tmp_path: Path
         page.locator("#sure-yes").click()
     assert erased.value.status == 204
     page.locator("#history").get_by_text("Nothing yet").wait_for()
+    page.locator("#data-title:focus").wait_for()
     assert focused(page) == "data-title"
     page.get_by_role("button", name="Take it with me").click()
     problem(page, "Nothing is kept about this listener")
