@@ -234,7 +234,10 @@ class WorkerPool:
                 if time.monotonic() > (deadline if worker.ready else min(deadline, soon)):
                     worker.process.kill()
             nap.wait(_LOOK_S / 2)
-        return max((FORCED for worker in workers if worker.exitcode and worker.ready), default=0)
+        left = [worker.exitcode for worker in workers if worker.exitcode and worker.ready]
+        if left:
+            _log.warning("requests_left", statuses=left)
+        return FORCED if left else 0
 
     def _running(self) -> list[Worker]:
         return [worker for worker in self._workers if worker is not None]

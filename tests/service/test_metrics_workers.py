@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import psutil
+
 from data.settings import Settings
 from tests.api.scrape import Scrape
 from tests.service.running import Service, serving
@@ -43,7 +45,9 @@ def test_any_worker_tells_all_numbers_and_a_killed_one_takes_none_along(
         (((_, version),),) = before.series("attune_bundle_info")
         eventually(lambda: scraped(service).value("attune_bundle_info", version=version) == 2)
 
-        service.servers()[0].kill()
+        victim = service.servers()[0]
+        victim.kill()
+        assert not psutil.wait_procs([victim], 30)[1]  # until then it counts as one that serves
         eventually(lambda: len(service.servers()) == 2)
         eventually(lambda: scraped(service).value("attune_bundle_info", version=version) == 2)
         after = scraped(service)
