@@ -17,6 +17,7 @@ from data.settings import Settings
 from recommender.answering import answer_query
 from recommender.query import Query, Recommendation, Snapshot
 from recommender.recent_answers import RecentAnswers
+from recommender.recent_histories import RecentHistories
 
 if TYPE_CHECKING:
     from api.state import Services
@@ -28,7 +29,7 @@ class Answering:
     """Makes the answers of one process.
 
     Args:
-        settings: say how many threads, and how many answers are kept.
+        settings: say how many threads, and how many answers and histories are kept.
         database: with listeners and catalogue.
     """
 
@@ -37,6 +38,7 @@ class Answering:
         self._rows = SongRows(database, settings.watch_seconds)
         self._texts = SongTexts()
         self._recent = RecentAnswers(settings.answers_kept)
+        self._histories = RecentHistories(settings.histories_kept)
 
     def answer(
         self, running: Services, query: Query
@@ -52,7 +54,12 @@ class Answering:
             DatabaseUnavailableError: if the database does not answer.
         """
         found = answer_query(
-            running.engine, running.database, query, self._rows.get_many, self._recent
+            running.engine,
+            running.database,
+            query,
+            self._rows.get_many,
+            self._recent,
+            self._histories,
         )
         if found.gone:
             # The model may know songs that were since taken out of the catalogue.
@@ -69,3 +76,4 @@ class Answering:
     def forget(self, user_id: str) -> None:
         """Drop what is kept about a user."""
         self._recent.forget(user_id)
+        self._histories.forget(user_id)

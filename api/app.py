@@ -220,12 +220,12 @@ def _build(
         gate,
         vectors,
         Answering(settings, opened),
-        keeper=keeper,
+        keeper,
         access=access,
     )
 
     def put(now: InForce) -> None:
-        running.engine, running.watcher, running.split = now.engine, now.watcher, now.split
+        running.engine, running.split = now.engine, now.split
 
     keeper.supply(put)
     return running, keeper

@@ -175,8 +175,8 @@ class _Guard:
         if self._held + size > self._most:
             return BodyTooLargeError(f"the request body may have at most {self._most} bytes in all")
         if not self._memory.fits(size):
-            return OverloadedError(
-                "too many pictures are being received; try again, or state `mood=` instead of "
-                "sending one"
-            )
+            told = "too much is being sent; try again in a second"
+            if self._scope["path"] in PICTURE_PATHS:
+                told += ", or state `mood=` instead of sending a picture"
+            return OverloadedError(told)
         return None

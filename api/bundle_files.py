@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import uuid
 from pathlib import Path
 
 from data.artifacts import Bundle, open_bundle
 from data.errors import ArtifactError
+from data.files import replace_text
 from data.settings import Settings
 
 #: A file's name, length, time of change and inode; what is not there is only a name.
@@ -54,9 +53,7 @@ def remember(root: Path, version: str) -> None:
     with contextlib.suppress(OSError, UnicodeDecodeError):
         if note.exists() and note.read_text(encoding="utf-8") == version:
             return
-        partial = root / f"{_LAST_GOOD}-{uuid.uuid4().hex}"
-        partial.write_text(version, encoding="utf-8")
-        os.replace(partial, note)
+        replace_text(note, version)
 
 
 def last_good(root: Path) -> Bundle | None:

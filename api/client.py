@@ -1,7 +1,7 @@
 """A client of the service; needs ``httpx`` and nothing else of this project.
 
 Answers are the JSON of ``/docs``, as dictionaries. What is refused for now (429, 503) or lost on
-the way is sent again: all that writes carries an ``Idempotency-Key``, so nothing happens twice.
+the way is sent again; what would count twice then carries an ``Idempotency-Key``.
 """
 
 from __future__ import annotations
@@ -100,8 +100,8 @@ class Client(AbstractContextManager["Client"]):
 
     def muted_artists(self, user: str) -> list[str]:
         """Return the artists that are left out of a user's lists."""
-        found = self._ask("GET", f"/users/{quote(user, '')}/muted-artists")
-        return [item["artist"] for item in found["items"]]
+        path = f"/users/{quote(user, '')}/muted-artists"
+        return [item["artist"] for item in self._ask("GET", path)["items"]]
 
     def mute(self, user: str, artist: str, muted: bool = True) -> None:
         """Leave an artist out of a user's lists, or let them come back."""
@@ -110,9 +110,8 @@ class Client(AbstractContextManager["Client"]):
 
     def _pictured(self, path: str, selfie: Selfie, params: Answer) -> Answer:
         frames = [selfie] if isinstance(selfie, bytes | str | Path) else selfie
-        sent = [f if isinstance(f, bytes) else Path(f).read_bytes() for f in frames]
-        files = {"files": [("selfie", one) for one in sent]} if sent else {}
-        return self._ask("POST" if sent else "GET", path, params=params, **files)
+        files = [("selfie", f if isinstance(f, bytes) else Path(f).read_bytes()) for f in frames]
+        return self._ask("POST" if files else "GET", path, params=params, files=files or None)
 
     def _write(self, path: str, body: Answer) -> Answer:
         told = {name: value for name, value in body.items() if value is not None}
@@ -137,7 +136,8 @@ class Client(AbstractContextManager["Client"]):
             except httpx.TransportError as error:
                 problem = ServiceError(0, {"code": "unreachable", "detail": str(error)})
             else:
-                if response.is_success:
+                done = method == "DELETE" and left < self._retries  # by the try that got lost
+                if response.is_success or (done and response.status_code == 404):
                     return response
                 kind, after = (response.headers.get(n, "") for n in ("Content-Type", "Retry-After"))
                 wait = float(after) if after.isdecimal() else wait

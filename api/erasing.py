@@ -1,8 +1,9 @@
-"""Erasing a user: every row, the keys bound to them, and their rows among the set-aside ones."""
+"""Erasing a user: every row, their keys and imports, and their rows among the set-aside ones."""
 
 from __future__ import annotations
 
 from data.db.repositories import UserRepository
+from data.db.repositories.ingest_runs import IngestRunRepository
 from data.db.session import Database
 from data.ingest import forget_rejects, forget_unmatched
 from data.settings import Settings
@@ -18,7 +19,8 @@ def erase_user(settings: Settings, database: Database, user: str) -> bool:
         DatabaseUnavailableError: if the database does not answer; nothing is deleted then.
     """
     with database.session(durable=True) as session:
-        known = UserRepository(session).erase(user)
+        imports = IngestRunRepository(session).forget(user)
+        known = UserRepository(session).erase(user) or imports > 0
     if known:
         database.forget_deleted(compact=True)
     folder = settings.home / "rejects"

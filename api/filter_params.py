@@ -7,8 +7,7 @@ from typing import Annotated, Protocol
 from pydantic import AfterValidator, Field
 
 from api.plain_text import NAMED, plain
-from data.errors import InvalidParameterError
-from data.filters import SongFilter, language_code
+from data.filters import NO_CODE, SongFilter, language_code, stated_filter
 
 _CODE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$"
 
@@ -16,7 +15,7 @@ _CODE = r"^[A-Za-z]{2,3}([-_][A-Za-z0-9]+)*$"
 def _language(text: str) -> str:
     code = language_code(text)
     if code is None:
-        raise ValueError("must be a language code of two letters (ISO 639-1), such as `en`")
+        raise ValueError(NO_CODE)
     return code
 
 
@@ -77,13 +76,10 @@ def song_filter(params: FiltersSongs) -> SongFilter:
     Raises:
         InvalidParameterError: if the years are in the wrong order.
     """
-    first, last = params.year_from, params.year_to
-    if first is not None and last is not None and first > last:
-        raise InvalidParameterError("year_to", f"year_to {last} lies before year_from {first}")
-    return SongFilter(
-        languages=tuple(dict.fromkeys(params.language)),
-        year_from=first,
-        year_to=last,
-        explicit=params.explicit,
-        without_artists=tuple(dict.fromkeys(params.exclude_artist)),
+    return stated_filter(
+        params.language,
+        params.year_from,
+        params.year_to,
+        params.explicit,
+        params.exclude_artist,
     )

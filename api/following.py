@@ -7,11 +7,11 @@ until a file changes or somebody asks.
 from __future__ import annotations
 
 import threading
-import traceback
 
 import structlog
 
 from api.keeper import EngineKeeper
+from api.logs import where
 from data.errors import AttuneError, StorageError
 
 _log = structlog.get_logger("attune.keeper")
@@ -74,7 +74,5 @@ class BundleFollower:
         except AttuneError:
             return True  # the keeper has told why
         except Exception as exc:  # noqa: BLE001  whatever it is, answers go on
-            frames = traceback.extract_tb(exc.__traceback__)[-4:]
-            where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-            _log.error("reload_failed", error=type(exc).__name__, where=where)
+            _log.error("reload_failed", error=type(exc).__name__, where=where(exc))
         return True

@@ -22,11 +22,10 @@ from api.experiments import ExperimentsConfig
 from api.lines import EngineLine, Loaded
 from api.loading import LineLoader, Load
 from api.lyrics import LyricVectors
-from api.split import Split
+from api.split import Split, begin_counts
 from api.state import RecommendationEngine
-from api.watcher import CatalogueWatcher
 from data.db.session import Database
-from data.errors import ArtifactError, AttuneError, ConfigError, StorageError
+from data.errors import ArtifactError, ConfigError, StorageError
 from data.settings import Settings
 
 Lines = dict[str | None, EngineLine]
@@ -38,7 +37,6 @@ class InForce:
     """What requests that begin now work with."""
 
     engine: RecommendationEngine
-    watcher: CatalogueWatcher
     split: Split
 
 
@@ -95,8 +93,8 @@ class EngineKeeper:
         self._current = first
         self._replace({first.version: first}, first, self._experiments)
         self._remember()
+        self._note("bundle", refused)
         if refused is not None:
-            self._refused["bundle"] = refused
             _log.error("bundle_refused", reason=refused, model_version=self.version)
         try:
             self._renew_experiments()
@@ -109,6 +107,17 @@ class EngineKeeper:
     def refused(self) -> Mapping[str, str]:
         """What should be in force and cannot (``bundle``, ``experiments``), and why."""
         return dict(self._refused)
+
+    @property
+    def songs_trouble(self) -> str | None:
+        """Class of the error of the last look for songs, of whichever bundle; None if all went."""
+        found = (line.watcher.trouble for line in list(self._lines.values()))
+        return next((trouble for trouble in found if trouble), None)
+
+    @property
+    def songs_pending(self) -> int:
+        """Songs that wait for the vector of their lyrics, in the bundle that lacks most."""
+        return max(line.watcher.pending for line in list(self._lines.values()))
 
     @property
     def version(self) -> str | None:
@@ -167,7 +176,8 @@ class EngineKeeper:
         """Put in force what ``current`` and the experiments file name; returns when it is done.
 
         Raises:
-            BundleRefusedError: if the bundle cannot be used; what was in force stays.
+            BundleRefusedError: if the bundle cannot be used; what was in force stays. New
+                experiments are in force, if they can be.
             ExperimentsRefusedError: likewise of the experiments; a new bundle is in force.
             StorageError: if the database does not answer: songs that came after the bundle would
                 be missing. What was in force stays.
@@ -176,62 +186,80 @@ class EngineKeeper:
             return self._reloaded()
 
     def _reloaded(self) -> Reloaded:
-        started, previous = time.monotonic(), self._current
+        previous = self._current
         self._seen = look_at(self._settings)
         try:
-            self._renew_bundle()
-            self._renew_experiments()
-        except (StorageError, BundleRefusedError, ExperimentsRefusedError) as exc:
-            self._tell_failure(exc)
-            raise
-        changed = self._current is not previous
-        metrics.RELOADS.labels("loaded" if changed else "unchanged").inc()
-        if changed:
-            seconds = round(time.monotonic() - started, 3)
-            versions = {"model_version": self.version, "previous": previous.version}
-            _log.info("bundle_loaded", seconds=seconds, **versions)
-        return Reloaded(self.version, previous.version, changed)
+            self._told(self._renew_experiments)
+        finally:  # neither of the two waits for the other to be mended
+            self._told(self._renew_bundle)
+        return Reloaded(self.version, previous.version, self._current is not previous)
 
-    def _tell_failure(self, error: AttuneError) -> None:
-        """Log and count; the reason holds no path, and nothing that a caller sent."""
-        if isinstance(error, StorageError):
+    def _told(self, renew: Callable[[], None]) -> None:
+        """Renew; log and count a failure: the reason holds no path, and nothing of a caller's."""
+        try:
+            renew()
+        except StorageError as exc:
             self._seen = ()  # it is to be tried again
             metrics.RELOADS.labels("postponed").inc()
-            _log.warning("reload_postponed", error=type(error).__name__)
-            return
-        metrics.RELOADS.labels("refused").inc()
-        what = "bundle" if isinstance(error, BundleRefusedError) else "experiments"
-        _log.error(f"{what}_refused", reason=str(error), model_version=self.version)
+            _log.warning("reload_postponed", error=type(exc).__name__)
+            raise
+        except (BundleRefusedError, ExperimentsRefusedError) as exc:
+            metrics.RELOADS.labels("refused").inc()
+            what = "bundle" if isinstance(exc, BundleRefusedError) else "experiments"
+            _log.error(f"{what}_refused", reason=str(exc), model_version=self.version)
+            raise
 
     def _renew_bundle(self) -> None:
-        if self._fixed:
-            return
+        started, previous = time.monotonic(), self._current
         try:
-            bundle = self._loader.named(needed=self.version is not None)
-            before = self._lines.get(bundle.version if bundle else None)
-            if before is not None and (bundle is None or before.files == bundle.manifest["files"]):
-                line = before
-            else:
-                line = self._loader.line(bundle, look=self._running)
+            line = previous if self._fixed else self._published()
+            if line is not previous:
+                self._replace(self._lines_for(line, self._experiments), line, self._experiments)
         except (ArtifactError, OSError) as exc:
-            self._refused["bundle"] = reason = self._loader.reason(exc)
+            self._note("bundle", reason := self._loader.reason(exc))
             stays = self.version or "the service without a bundle"
             raise BundleRefusedError(f"{reason}; {stays} serves on") from exc
-        if line is not self._current:
-            self._replace(self._lines_for(line, self._experiments), line, self._experiments)
-            self._remember()
-        self._refused.pop("bundle", None)
+        self._note("bundle", None)
+        if line is previous:
+            metrics.RELOADS.labels("unchanged").inc()
+            return
+        self._remember()
+        metrics.RELOADS.labels("loaded").inc()
+        seconds = round(time.monotonic() - started, 3)
+        versions = {"model_version": self.version, "previous": previous.version}
+        _log.info("bundle_loaded", seconds=seconds, **versions)
+
+    def _published(self) -> EngineLine:
+        """Return the line of the bundle that ``current`` names, loading it where it is another.
+
+        Raises:
+            ArtifactError: if it cannot be used.
+            StorageError: if the database does not answer.
+        """
+        bundle = self._loader.named(needed=self.version is not None)
+        before = self._lines.get(bundle.version if bundle else None)
+        if before is not None and (bundle is None or before.files == bundle.manifest["files"]):
+            return before
+        return self._loader.line(bundle, look=self._running)
 
     def _renew_experiments(self) -> None:
         try:
             read = ExperimentsConfig.read(self._settings.experiments_file)
             if read != self._experiments:
                 self._replace(self._lines_for(self._current, read), self._current, read)
+                begin_counts(read)
                 _log.info("experiments_loaded", experiments=[one.name for one in read.experiment])
-        except (ConfigError, BundleRefusedError, OSError) as exc:
-            self._refused["experiments"] = reason = self._loader.reason(exc)
+        except (ArtifactError, BundleRefusedError, ConfigError, OSError) as exc:
+            self._note("experiments", reason := self._loader.reason(exc))
             raise ExperimentsRefusedError(reason) from exc
-        self._refused.pop("experiments", None)
+        self._note("experiments", None)
+
+    def _note(self, what: str, refused: str | None) -> None:
+        """Keep, and show by a gauge, why what is published cannot be in force; None: it can."""
+        self._refused.pop(what, None)
+        if refused is not None:
+            self._refused[what] = refused
+        metrics.REFUSED.labels(what).set(refused is not None)
 
     def _lines_for(self, current: EngineLine, experiments: ExperimentsConfig) -> Lines:
         """Return the lines that are needed, loading those that are missing.
@@ -241,7 +269,9 @@ class EngineKeeper:
         """
         lines: Lines = {current.version: current}
         for version in sorted(experiments.bundles - {current.version}):
-            lines[version] = self._lines.get(version) or self._loader.arm(version)
+            lines[version] = self._lines.get(version) or self._loader.arm(
+                version, look=self._running
+            )
         return lines
 
     def _replace(self, lines: Lines, current: EngineLine, experiments: ExperimentsConfig) -> None:
@@ -268,6 +298,8 @@ class EngineKeeper:
         for line in old:
             if line not in lines.values():
                 line.close()
+                if line.version not in lines:
+                    metrics.forget_watch(line.version)
 
     def _announce(self) -> None:
         """A line has another engine, with more songs."""
@@ -285,7 +317,7 @@ class EngineKeeper:
             for arm in one.arms
         }
         split = Split(self._experiments, engines)
-        return InForce(self._current.engine, self._current.watcher, split)
+        return InForce(self._current.engine, split)
 
     def _remember(self) -> None:
         if self.version is not None and not self._fixed:

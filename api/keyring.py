@@ -1,10 +1,10 @@
 """Which API keys are in force: asked of the database, remembered for a second.
 
 A look-up costs a query, and most requests of a busy caller come with the same key. So a key that
-was found in force is taken for good for :data:`REMEMBER_S`: a key that is revoked stops working
-within that time in every process, and at once in the process that erases its user. Unknown and
-revoked keys are not remembered. While the database cannot be asked no key is accepted that was
-not found in force within that second: what cannot be checked is not let in.
+was found in force is taken for good for :data:`REMEMBER_S`: a key that is revoked or expires stops
+working within that time in every process, and at once in the process that erases its user. Keys
+that are not in force are not remembered. While the database cannot be asked no key is accepted that
+was not found in force within that second: what cannot be checked is not let in.
 
 Keys are looked up by their SHA-256, and so are remembered ones: the time that takes depends on a
 digest which nobody can steer towards that of a key, so it tells nothing about any key.
@@ -47,6 +47,10 @@ class Keyring:
         self._noted: dict[str, datetime] = {}
         self._notes: set[asyncio.Task[None]] = set()
         self._generation = 0
+
+    def knows(self, plaintext: str) -> bool:
+        """Tell, without asking the database, whether a key was in force when last looked up."""
+        return key_digest(plaintext) in self._known
 
     async def find(self, plaintext: str) -> ApiKeyInfo | None:
         """Return the record of a key in force, or None.

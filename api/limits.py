@@ -6,8 +6,8 @@ blocks (a *lease*), writes that down before it uses one, and loses what it has n
 killed takes at most one lease along, and a busy key costs a few writes a second, not one a request.
 In any window of ``w`` seconds at most ``burst + rate * (w + LEASE_S)`` requests of a key pass.
 
-Where the database does not answer, requests pass uncounted: the limiter must not be what fails
-them. ``attune_rate_limit_unchecked_total`` counts these.
+Where the database does not answer within a lease's time, requests pass uncounted: the limiter must
+not be what fails them. ``attune_rate_limit_unchecked_total`` counts these.
 """
 
 from __future__ import annotations
@@ -55,9 +55,13 @@ class Allowance:
     reset_s: int
 
     def headers(self, rule: BucketRule) -> dict[str, str]:
-        """Return them as draft-ietf-httpapi-ratelimit-headers-10 writes them."""
+        """Return them as draft-ietf-httpapi-ratelimit-headers-10 writes them.
+
+        The policy is the bucket: what it holds, and the seconds in which it fills.
+        """
+        full_s = math.ceil(rule.burst / rule.rate)
         return {
-            "RateLimit-Policy": f'"key";q={math.floor(rule.rate * 60)};w=60',
+            "RateLimit-Policy": f'"key";q={math.floor(rule.burst)};w={full_s}',
             "RateLimit": f'"key";r={self.remaining};t={self.reset_s}',
         }
 
@@ -174,6 +178,10 @@ class RateLimiter:
             lease.refill = None
         lease.size = lease.tokens = drawn.tokens
         lease.ends_at, lease.left = began + LEASE_S, drawn.left
+        if drawn.tokens and self._clock() >= lease.ends_at:
+            # So slow a database would give tokens for ever that nobody can use any more.
+            self._down_until = self._clock() + _LEFT_ALONE_S
+            return False
         if not drawn.tokens:
             pause = (1 - drawn.left) / rule.rate
             lease.empty_until = began + pause

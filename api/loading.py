@@ -74,8 +74,11 @@ class LineLoader:
                 raise
             return None
 
-    def arm(self, version: str) -> EngineLine:
+    def arm(self, version: str, *, look: bool = False) -> EngineLine:
         """Load the bundle that an arm names.
+
+        Args:
+            look: as of :meth:`line`.
 
         Raises:
             BundleRefusedError: if it cannot be used.
@@ -84,7 +87,7 @@ class LineLoader:
         if version in {".", ".."} or "/" in version or "\\" in version:
             raise BundleRefusedError(f"an arm names the bundle {version!r}, which is no version")
         try:
-            return self.line(open_bundle(self._settings.bundles / version))
+            return self.line(open_bundle(self._settings.bundles / version), look=look)
         except BundleNotFoundError as exc:
             raise BundleRefusedError(
                 f"an arm names the bundle {version!r}, which is not published"

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
 
@@ -60,9 +61,28 @@ def _renderer(form: str) -> Processor:
     return structlog.dev.ConsoleRenderer(colors=sys.stderr.isatty())
 
 
-def _stderr_logger(*_: object) -> structlog.PrintLogger:
-    """Look stderr up at every line: it may have been redirected since the start."""
-    return structlog.PrintLogger(sys.stderr)
+class _Stderr:
+    """The stderr of the moment, which may have been redirected since the start.
+
+    A line that nobody can take (a full disk, a reader that ended) is lost, and nothing else: what
+    raised here would end the thread or the request that had something to tell.
+    """
+
+    def write(self, text: str) -> None:
+        with suppress(OSError, ValueError):  # ValueError: it was closed
+            sys.stderr.write(text)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            sys.stderr.flush()
+
+
+_STDERR = _Stderr()
+
+
+def _stderr_logger(*_: object) -> structlog.WriteLogger:
+    # Which writes a line with its end: of two writes, another process could come between.
+    return structlog.WriteLogger(_STDERR)  # type: ignore[arg-type]  # all that it asks of a file
 
 
 class _LibraryHandler(logging.Handler):
@@ -75,7 +95,7 @@ class _LibraryHandler(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         """Write one line; of an exception its class and place, not its message."""
         event: dict[str, Any] = {
-            "event": record.getMessage(),
+            "event": _message(record),
             "logger": record.name,
             "level": record.levelname.lower(),
             "timestamp": f"{datetime.fromtimestamp(record.created, UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
@@ -83,7 +103,15 @@ class _LibraryHandler(logging.Handler):
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             event |= {"error": type(error).__name__, "where": where(error)}
-        sys.stderr.write(f"{self._render(None, '', event)!s}\n")
+        _STDERR.write(f"{self._render(None, '', event)!s}\n")
+
+
+def _message(record: logging.LogRecord) -> str:
+    """Return a line's text; of one whose arguments do not fit it, the text without them."""
+    try:
+        return record.getMessage()
+    except (TypeError, ValueError, KeyError, IndexError):
+        return str(record.msg)
 
 
 def _take_over(render: Processor, level: int) -> None:

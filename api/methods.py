@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from starlette.requests import Request
-from starlette.routing import Match
+from starlette.routing import BaseRoute, Match, Mount
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 _ASKED = ("GET", "POST", "PUT", "PATCH", "DELETE")
@@ -43,12 +43,20 @@ class HeadMiddleware:
 def allowed_methods(request: Request) -> str:
     """Return the methods that the request's path takes, as ``Allow`` lists them.
 
-    The framework lists those of the first route alone, where several share a path.
+    The framework lists those of the first route alone, where several share a path, and none of what
+    is mounted, which is files here.
     """
-    routes = request.app.router.routes
+    # A mount has moved the root of the path to itself.
+    root = request.scope.get("app_root_path", request.scope.get("root_path", ""))
+    asked = dict(request.scope, root_path=root)
     allowed = []
     for method in _ASKED:
-        scope = dict(request.scope, method=method)
-        if any(route.matches(scope)[0] is Match.FULL for route in routes):
+        if any(_takes(route, asked, method) for route in request.app.router.routes):
             allowed += ["GET", "HEAD"] if method == "GET" else [method]
     return ", ".join(allowed)
+
+
+def _takes(route: BaseRoute, scope: Scope, method: str) -> bool:
+    if isinstance(route, Mount) and method != "GET":
+        return False
+    return route.matches(dict(scope, method=method))[0] is Match.FULL

@@ -33,9 +33,10 @@ if TYPE_CHECKING:
 __all__ = [
     "BUNDLE", "DATABASE_UP", "EMOTIONS", "EXPERIMENTS", "EXPERIMENT_FEEDBACK", "FALLBACKS",
     "FEEDBACK", "FOLDER", "IN_FLIGHT", "QUEUE_DEPTH", "RATE_LIMITED", "RATE_UNCHECKED",
-    "REGISTRY", "RELOADS", "REQUEST_SECONDS", "SLOTS", "SLOTS_IN_USE", "SONGS_PENDING", "STAGES",
-    "STAGE_SECONDS", "UNCERTAIN", "WATCHER_TROUBLE", "count_answer", "count_expression",
-    "count_stated", "method_name", "observe_request", "observed_stage", "show_bundle", "stage",
+    "REFUSED", "REGISTRY", "RELOADS", "REQUEST_SECONDS", "SLOTS", "SLOTS_IN_USE",
+    "SONGS_PENDING", "STAGES", "STAGE_SECONDS", "UNCERTAIN", "WATCHER_TROUBLE", "count_answer",
+    "count_expression", "count_stated", "forget_watch", "method_name", "observe_request",
+    "observed_stage", "show_bundle", "show_watch", "stage",
 ]  # fmt: skip
 
 
@@ -111,11 +112,15 @@ RATE_UNCHECKED = _counter(
 )
 RELOADS = _counter("reloads", "Tries to put another bundle in force.", "outcome")
 BUNDLE = _gauge("bundle_info", "Workers that have this bundle in force.", "version")
+REFUSED = _gauge(
+    "refused", "1 while what is published cannot be put in force.", "what", mode="livemax"
+)
+# Each bundle that answers, the one in force and those of arms, is kept up to date by itself.
 SONGS_PENDING = _gauge(
-    "songs_pending", "Songs that wait for the vector of their lyrics.", mode="livemax"
+    "songs_pending", "Songs that wait for the vector of their lyrics.", "version", mode="livemax"
 )
 WATCHER_TROUBLE = _gauge(
-    "watcher_trouble", "1 while the last look for new songs failed.", mode="livemax"
+    "watcher_trouble", "1 while the last look for new songs failed.", "version", mode="livemax"
 )
 DATABASE_UP = _gauge(
     "database_up", "1 if the database answered this scrape.", mode="livemostrecent"
@@ -207,14 +212,35 @@ _shown: set[str] = set()
 
 def show_bundle(version: str | None) -> None:
     """Tell which bundle is in force in this process; None for none."""
-    name = version or "none"
+    name = _version_label(version)
     for before in _shown - {name}:
-        BUNDLE.labels(before).set(0)
-        if FOLDER is None:  # files of several workers cannot forget a series: it stays at 0
-            BUNDLE.remove(before)
+        _forget(BUNDLE, before)
     _shown.clear()
     _shown.add(name)
     BUNDLE.labels(name).set(1)
+
+
+def show_watch(version: str | None, pending: int, *, trouble: bool) -> None:
+    """Tell how a look for the songs that a bundle lacks went, and how many wait for a vector."""
+    name = _version_label(version)
+    SONGS_PENDING.labels(name).set(pending)
+    WATCHER_TROUBLE.labels(name).set(trouble)
+
+
+def forget_watch(version: str | None) -> None:
+    """Tell nothing any more of a bundle that answers nobody."""
+    for gauge in (SONGS_PENDING, WATCHER_TROUBLE):
+        _forget(gauge, _version_label(version))
+
+
+def _version_label(version: str | None) -> str:
+    return version or "none"
+
+
+def _forget(gauge: Gauge, label: str) -> None:
+    gauge.labels(label).set(0)
+    if FOLDER is None:  # files of several workers cannot forget a series: it stays at 0
+        gauge.remove(label)
 
 
 def _begin_at_zero() -> None:
@@ -227,6 +253,8 @@ def _begin_at_zero() -> None:
         FALLBACKS.labels(kind)
     for event in get_args(Event):
         FEEDBACK.labels(event)
+    for what in ("bundle", "experiments"):
+        REFUSED.labels(what)
     for outcome in ("loaded", "unchanged", "postponed", "refused"):  # as api.keeper tells them
         RELOADS.labels(outcome)
 

@@ -13,11 +13,11 @@ import shutil
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import IO
 
 from prometheus_client.mmap_dict import MmapedDict
 from prometheus_client.multiprocess import mark_process_dead
 
+from data.locks import lock_file, locked_folder
 from data.settings import Settings
 
 VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
@@ -35,11 +35,13 @@ def metrics_folder(settings: Settings) -> Iterator[Path]:
     """
     parent = settings.home / "run"
     parent.mkdir(parents=True, exist_ok=True)
-    remove_abandoned(parent)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent)).resolve()
+    with locked_folder(parent):  # else another that starts takes the new folder for abandoned
+        remove_abandoned(parent)
+        folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent)).resolve()
+        owner = (folder / _OWNER).open("w")
+        lock_file(owner)
     before = os.environ.get(VARIABLE)
-    with (folder / _OWNER).open("w") as owner:
-        lock(owner)
+    with owner:
         os.environ[VARIABLE] = str(folder)
         try:
             yield folder
@@ -54,7 +56,7 @@ def remove_abandoned(parent: Path) -> None:
     """Remove the folders of services that are no more."""
     for folder in parent.glob(f"{_PREFIX}*"):
         with contextlib.suppress(OSError), (folder / _OWNER).open("w") as owner:
-            if lock(owner, wait=False):
+            if lock_file(owner, wait=False):
                 shutil.rmtree(folder, ignore_errors=True)
 
 
@@ -62,7 +64,7 @@ def remove_abandoned(parent: Path) -> None:
 def reading(folder: Path) -> Iterator[None]:
     """Hold the folder for one reading, with the numbers of workers that ended put in order."""
     with (folder / "reading.lock").open("w") as stream:
-        lock(stream)
+        lock_file(stream)
         for process in sorted(_processes(folder)):
             if not _runs(process):
                 _bury(folder, process)
@@ -72,19 +74,6 @@ def reading(folder: Path) -> Iterator[None]:
 def forget_predecessor(folder: Path) -> None:
     """Remove the gauges of a worker that had this process's id before; its counts go on."""
     mark_process_dead(os.getpid(), str(folder))
-
-
-def lock(stream: IO[str], *, wait: bool = True) -> bool:
-    """Lock an open file for this process, which ends with it however it ends; tell whether."""
-    try:
-        import fcntl
-    except ImportError:  # no flock here: then two services must not share a home
-        return wait
-    try:
-        fcntl.flock(stream, fcntl.LOCK_EX if wait else fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return False
-    return True
 
 
 def _processes(folder: Path) -> set[int]:

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import json
+from datetime import datetime
 from typing import Any
 
-_RID = "4f1c2d3e"
+from data.playlist_formats import Track, TrackList, to_jspf, to_m3u8, to_xspf
+
+_RID = "4f1c2d3e5b6a47988190a1b2c3d4e5f6"
 _VERSION = "20260102T030405000000-0a1b2c3d"
 _AT = "2026-01-02T03:04:05Z"
 #: Parameters are such that the demo has an answer.
@@ -14,108 +18,129 @@ _NOTICE = {"notice_url": "/privacy", "notice_version": "2026-11-21"}
 _EMOTION: dict[str, Any] = {
     "label": "happy",
     "probabilities": {
-        "angry": 0.01, "disgust": 0.0, "fear": 0.01, "happy": 0.86,
-        "sad": 0.02, "surprise": 0.04, "neutral": 0.06,
+        "angry": 0.005, "disgust": 0.003, "fear": 0.007, "happy": 0.963,
+        "sad": 0.008, "surprise": 0.003, "neutral": 0.011,
     },
-    "confidence": 0.86,
+    "confidence": 0.963,
     "uncertain": False,
     "source": "selfie",
     "faces": 1,
-    "box": {"x": 212, "y": 96, "width": 180, "height": 180},
+    "box": {"x": 235, "y": 39, "width": 173, "height": 173},
 }  # fmt: skip
 _SONG: dict[str, Any] = {
-    "id": "song-99",
-    "title": "Kettle at Dawn",
-    "artist": "The Example Band",
-    "album": None,
-    "year": 2024,
-    "duration_s": None,
+    "id": _DEMO_SONG,
+    "title": "Swim Lesson",
+    "artist": "Nenuphar Drive",
+    "album": "A Boat Called Maybe",
+    "year": 2023,
+    "duration_s": 239.0,
     "explicit": None,
     "links": {},
-    "mood": {"valence": 0.35, "arousal": -0.4, "emotion": "neutral"},
+    "mood": {"valence": 0.54, "arousal": 0.26, "emotion": "happy"},
 }
 _LISTED: dict[str, Any] = {
     **_SONG,
-    "genre": "folk",
+    "genre": "downtempo",
     "language": "en",
-    "tags": ["slow", "warm"],
+    "tags": ["balearic", "nylon guitar", "chillout", "learning", "sea", "courage"],
 }
+_ALIKE: dict[str, Any] = {
+    "id": "demo-nenuphar-drive-the-off-season",
+    "title": "The Off Season",
+    "artist": "Nenuphar Drive",
+    "album": "Meltemi Letters",
+    "year": 2016,
+    "duration_s": 298.0,
+    "explicit": None,
+    "links": {},
+    "mood": {"valence": -0.4, "arousal": -0.66, "emotion": "sad"},
+}
+_POSTED: dict[str, Any] = {
+    "id": "song-99",
+    "title": "Kettle at Dawn",
+    "artist": "The Example Band",
+    "year": 2024,
+    "genre": "folk",
+    "tags": ["slow", "warm"],
+    "language": "en",
+}
+#: Of a list with the parameters below.
+_SESSION = (
+    "eyJ2IjoxLCJkIjoiLVF0aWdwN3ZCamhfRFFLbCIsImUiOjI2Mzg1LCJzIjo0MzIsIm0iOjEsImIiOiIyMDI2MDEw"
+    "MlQwMzA0MDUwMDAwMDAtMGExYjJjM2QgYm9sZGVyL2RpdmVyc2UiLCJ0IjoiY2FsbSJ9"
+)
 #: Name of a schema -> what one looks like.
 SCHEMAS: dict[str, Any] = {
     "RecommendationOut": {
         "user": "ana",
         "emotion": _EMOTION,
         "mood": {
-            "valence": 0.72,
-            "arousal": 0.41,
+            "valence": 0.77,
+            "arousal": 0.5,
             "strategy": "match",
-            "target": {"valence": 0.72, "arousal": 0.41},
+            "target": {"valence": 0.77, "arousal": 0.5},
         },
         "items": [
             {
                 "rank": 1,
-                "song": {
-                    "id": "song-17",
-                    "title": "Lanterns on the Weir",
-                    "artist": "The Example Band",
-                    "album": None,
-                    "year": 2021,
-                    "duration_s": 201.0,
-                    "links": {},
-                    "mood": {"valence": 0.6, "arousal": 0.3, "emotion": "happy"},
-                },
-                "score": 0.91,
+                "song": _SONG,
+                "score": 4.092,
                 "reasons": [
-                    {"kind": "mood", "weight": 0.4, "text": "Fits a bright, lively mood"}
+                    {"kind": "popular", "weight": 0.793, "text": "Much played of late"},
+                    {
+                        "kind": "mood",
+                        "weight": 0.207,
+                        "text": "Near the mood of this moment: lively and bright",
+                    },
                 ],
             }
         ],
         "fallback": None,
-        "model_version": "20260102T030405000000-0a1b2c3d",
+        "model_version": _VERSION,
         "experiment": {"name": "bolder", "arm": "diverse"},
-        "session": "eyJ2IjoxLCJkIjoiM3lRd0JXN0NxVXVGeTJsbiIsImUiOjE4fQ",
-        "notice_url": "/privacy",
-        "notice_version": "2026-11-21",
-        "request_id": "4f1c2d3e",
+        "session": _SESSION,
+        **_NOTICE,
+        "request_id": _RID,
     },
-    "SongIn": {
-        "id": "song-99",
-        "title": "Kettle at Dawn",
-        "artist": "The Example Band",
-        "year": 2024,
-        "genre": "folk",
-        "tags": ["slow", "warm"],
-        "language": "en",
-        "lyrics": "Slow rain upon the window\nand the kettle sings to me",
-    },
+    "SongIn": {**_POSTED, "lyrics": "Slow rain upon the window\nand the kettle sings to me"},
     "SongPosted": {
-        "song": {**_SONG, "genre": "folk", "language": "en", "tags": ["slow", "warm"],
-                 "embedding": "pending"},
+        "song": {
+            **_POSTED,
+            "album": None,
+            "duration_s": None,
+            "explicit": None,
+            "links": {},
+            "mood": {"valence": None, "arousal": None, "emotion": None},
+            "embedding": "pending",
+        },
         "status": "pending",
         "duplicate": False,
-        "request_id": "4f1c2d3e",
+        "request_id": _RID,
     },
-    "SongPage": {
-        "items": [{**_SONG, "genre": "folk", "language": "en", "tags": ["slow", "warm"]}],
-        "next_cursor": "20",
-        "request_id": "4f1c2d3e",
-    },
+    "SongPage": {"items": [_LISTED], "next_cursor": "20", "request_id": _RID},
     "SimilarOut": {
         "song": _SONG,
         "items": [
             {
                 "rank": 1,
-                "song": {**_SONG, "id": "song-17", "title": "Lanterns on the Weir"},
-                "score": 0.74,
-                "reasons": [{"kind": "content", "weight": 1.0, "text": "Lyrics are close"}],
+                "song": _ALIKE,
+                "score": 0.6388,
+                "reasons": [
+                    {
+                        "kind": "content",
+                        "weight": 0.518,
+                        "text": "By the same artist, Nenuphar Drive",
+                    },
+                    {"kind": "content", "weight": 0.344, "text": "Lyrics are somewhat alike"},
+                ],
             }
         ],
-        "model_version": "20260102T030405000000-0a1b2c3d",
-        "request_id": "4f1c2d3e",
+        "model_version": _VERSION,
+        "request_id": _RID,
     },
-    "PlaylistIn": {"user": "ana", "from": "sad", "to": "0.6,0.4", "minutes": 45},
+    "PlaylistIn": {"user": "ana", "from": "sad", "to": "calm", "minutes": 45},
     "PlaylistOut": {
-        "id": "0a1b2c3d4e5f60718293a4b5c6d7e8f9",
+        "id": _PLAYLIST,
         "user": "ana",
         "name": "Sad to calm",
         "from": {"valence": -0.63, "arousal": -0.27},
@@ -124,37 +149,39 @@ SCHEMAS: dict[str, Any] = {
         "items": [
             {
                 "rank": 1,
-                "song": _SONG,
-                "score": 0.83,
-                "reasons": [{"kind": "mood", "weight": 0.6, "text": "On the way, at calm"}],
+                "song": _ALIKE,
+                "score": 1.3795,
+                "reasons": [
+                    {"kind": "mood", "weight": 0.677, "text": "On the way, at calm and dark"},
+                    {"kind": "popular", "weight": 0.323, "text": "Much played of late"},
+                ],
                 "path": {"valence": -0.63, "arousal": -0.27},
             }
         ],
-        "duration_s": 201.0,
+        "duration_s": 298.0,
         "durations_unknown": 0,
         "fallback": None,
-        "model_version": "20260102T030405000000-0a1b2c3d",
-        "created_at": "2026-01-02T03:04:05Z",
+        "model_version": _VERSION,
+        "created_at": _AT,
         "links": {
-            name: f"/playlists/0a1b2c3d4e5f60718293a4b5c6d7e8f9.{name}"
-            for name in ("json", "m3u8", "xspf", "jspf")
+            name: f"/playlists/{_PLAYLIST}.{name}" for name in ("json", "m3u8", "xspf", "jspf")
         },
         "duplicate": False,
-        "request_id": "4f1c2d3e",
+        "request_id": _RID,
     },
     "FeedbackIn": {"user": "ana", "song": _DEMO_SONG, "event": "like"},
     "Problem": {
         "type": "/docs#no_face",
         "title": "No face was found",
         "status": 422,
-        "detail": "no face was found in the picture",
+        "detail": "no face was found: face the camera in even light, or state a mood instead",
         "code": "no_face",
-        "request_id": "4f1c2d3e",
+        "request_id": _RID,
     },
     "EmotionAnswer": {**_EMOTION, **_NOTICE, "request_id": _RID},
     "FeedbackOut": {
         "user": "ana",
-        "song": "song-17",
+        "song": _DEMO_SONG,
         "event": "like",
         "duplicate": False,
         "request_id": _RID,
@@ -162,23 +189,31 @@ SCHEMAS: dict[str, Any] = {
     "SongDetail": {**_LISTED, "embedding": "ready"},
     "MoodReadingOut": {
         "song": _SONG,
-        "valence": 0.31,
-        "arousal": -0.38,
+        "valence": 0.099,
+        "arousal": -0.96,
         "emotion": "neutral",
-        "deviation": {"valence": 0.9, "arousal": 0.9},
+        "deviation": {"valence": 0.802, "arousal": 0.733},
         "emotions": {
-            "angry": 0.02, "disgust": 0.01, "fear": 0.03, "happy": 0.3,
-            "sad": 0.2, "surprise": 0.04, "neutral": 0.4,
+            "angry": 0.0125, "disgust": 0.025, "fear": 0.0075, "happy": 0.09,
+            "sad": 0.39, "surprise": 0.0075, "neutral": 0.4675,
         },
-        "quadrants": {"happy": 0.3, "tense": 0.05, "sad": 0.25, "calm": 0.4},
-        "source": "lyrics",
-        "lines": [{"line": "and the kettle sings to me", "weight": 0.21}],
+        "quadrants": {"happy": 0.075, "tense": 0.0725, "sad": 0.4025, "calm": 0.45},
+        "source": "few_tags_and_lyrics",
+        "lines": [{"line": "Kick like you're angry, breathe like a sigh", "weight": 0.621}],
         "request_id": _RID,
     },
     "HistoryOut": {
         "user": "ana",
         "items": [
-            {"song": "song-17", "event": "like", "count": 1, "at": _AT, "emotion": "happy"}
+            {
+                "song": _DEMO_SONG,
+                "title": "Swim Lesson",
+                "artist": "Nenuphar Drive",
+                "event": "like",
+                "count": 1,
+                "at": _AT,
+                "emotion": "happy",
+            }
         ],
         "next_cursor": "26385",
         "request_id": _RID,
@@ -199,7 +234,7 @@ SCHEMAS: dict[str, Any] = {
     },
     "MutedArtistsOut": {
         "user": "ana",
-        "items": [{"artist": "The Example Band", "at": _AT}],
+        "items": [{"artist": "Nenuphar Drive", "at": _AT}],
         "request_id": _RID,
     },
     "LiveOut": {"status": "live"},
@@ -233,9 +268,9 @@ _PARAMETERS: dict[str, Any] = {
     "explain": True,
     "explicit": False,
     "face": "largest",
-    "genre": "folk",
+    "genre": "downtempo",
     "idempotency-key": "6f9619ff-8b86-4d01-b42d-00cf4fc964ff",
-    "language": "en",
+    "language": ["en", "fr"],
     "lines": 3,
     "mood": "calm",
     "n": 20,
@@ -244,10 +279,10 @@ _PARAMETERS: dict[str, Any] = {
     "q": "swim lesson",
     "query": "rainy sunday, slow and warm",
     "remember": False,
-    "session": SCHEMAS["RecommendationOut"]["session"],
+    "session": _SESSION,
     "song_id": _DEMO_SONG,
     "strategy": "match",
-    "tag": "slow",
+    "tag": "balearic",
     "user": "ana",
     "user_id": "ana",
     "year_from": 1990,
@@ -255,40 +290,49 @@ _PARAMETERS: dict[str, Any] = {
 }
 #: (operation, parameter) -> a value where the common one will not do.
 _PARAMETERS_OF: dict[tuple[str, str], Any] = {
-    ("recommend", "language"): ["en", "fr"],
-    ("recommend_post", "language"): ["en", "fr"],
     ("history", "cursor"): 26385,
     ("emotion_history", "cursor"): 17,
 }
-_M3U8 = (
-    "#EXTM3U\n#EXTENC:UTF-8\n#PLAYLIST:Sad to calm\n"
-    "#EXTINF:-1,The Example Band - Kettle at Dawn\nhttp://127.0.0.1:8000/songs/song-99\n"
+_METRIC = (
+    "# HELP attune_database_up 1 if the database answered this scrape.\n"
+    "# TYPE attune_database_up gauge\nattune_database_up 1.0\n"
 )
+_FILE = TrackList(
+    "Sad to calm",
+    f"http://127.0.0.1:8000/playlists/{_PLAYLIST}",
+    datetime.fromisoformat(_AT),
+    [
+        Track(
+            _ALIKE["title"], _ALIKE["artist"], f"http://127.0.0.1:8000/songs/{_ALIKE['id']}",
+            _ALIKE["album"], None, _ALIKE["duration_s"], "On the way, at calm and dark",
+        )
+    ],
+)  # fmt: skip
 #: (operation, media type) -> what answers without a schema of their own look like.
 _CONTENT: dict[tuple[str, str], Any] = {
-    ("playlist", "application/vnd.apple.mpegurl"): _M3U8,
-    ("playlist", "application/xspf+xml"): (
-        '<?xml version="1.0" encoding="UTF-8"?>\n'
-        '<playlist version="1" xmlns="http://xspf.org/ns/0/"><title>Sad to calm</title>'
-        "<trackList><track><title>Kettle at Dawn</title></track></trackList></playlist>\n"
-    ),
-    ("playlist", "application/jspf+json"): {
-        "playlist": {"title": "Sad to calm", "track": [{"title": "Kettle at Dawn"}]}
-    },
+    ("playlist", "application/vnd.apple.mpegurl"): to_m3u8(_FILE),
+    ("playlist", "application/xspf+xml"): to_xspf(_FILE),
+    ("playlist", "application/jspf+json"): json.loads(to_jspf(_FILE)),
     ("export_user", "application/json"): {
         "user": "ana",
         "known": True,
-        "created_at": _AT,
+        "created_at": "2026-01-02T03:04:05+00:00",
         "interactions": [
-            {"song": "song-17", "event": "like", "count": 1, "at": _AT, "emotion": None}
+            {
+                "song": _DEMO_SONG,
+                "event": "like",
+                "count": 1,
+                "at": "2026-01-02T03:04:05+00:00",
+                "emotion": "happy",
+            }
         ],
         "playlists": [],
         "emotions": [],
         "muted_artists": [],
         "api_keys": [],
     },
-    ("metrics", "text/plain"): "attune_up 1.0\n",
-    ("metrics", "application/openmetrics-text"): "attune_up 1.0\n# EOF\n",
+    ("metrics", "text/plain"): _METRIC,
+    ("metrics", "application/openmetrics-text"): f"{_METRIC}# EOF\n",
     ("privacy", "text/html"): "<!doctype html><title>Attune: privacy notice</title>",
     ("demo_listeners", "application/json"): ["ada-007", "noor-054"],
 }

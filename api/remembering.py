@@ -30,7 +30,7 @@ def check_remember(settings: Settings, remember: bool) -> None:
 def remember_emotion(
     running: Services, user: str, emotion: EmotionOut | None, stated: Mood | None
 ) -> None:
-    """Keep what was read or stated until it expires; rows that have expired go.
+    """Keep what was read or stated until it expires.
 
     Args:
         running: says for how many days.
@@ -46,6 +46,6 @@ def remember_emotion(
     now = datetime.now(UTC)
     expires = now + timedelta(days=running.settings.emotion_history_days)
     with running.database.session() as session:
-        emotions = EmotionRepository(session)
-        emotions.purge(now)
-        emotions.add(user, label, emotion.confidence, emotion.source, now, expires)
+        EmotionRepository(session).add(
+            user, label, emotion.confidence, emotion.source, now, expires
+        )

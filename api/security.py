@@ -18,6 +18,7 @@ from api.answer_headers import add_headers
 from api.errors import ForbiddenError, RateLimitedError, UnauthenticatedError
 from api.keyring import Keyring
 from api.limits import ANONYMOUS, Allowance, RateLimiter, rule_of
+from api.wrong_keys import WrongKeys, address_of
 from data.db.repositories import ApiKeyInfo, ApiKeyRepository
 from data.db.session import Database
 from data.errors import ConfigError
@@ -82,14 +83,16 @@ class Access:
     def __init__(self, settings: Settings, database: Database) -> None:
         self._settings = settings
         self.keys = Keyring(database)
+        self._wrong_keys = WrongKeys(settings.wrong_keys_per_minute, settings.workers)
         self._limiter = RateLimiter(database, rule_of(settings))
 
     async def admit(self, request: Request, scope: Scope) -> Caller:
         """Return who makes the request.
 
         Raises:
-            UnauthenticatedError: if a key is missing, unknown or revoked.
-            RateLimitedError: if it has used up its requests.
+            UnauthenticatedError: if a key is missing, or not in force.
+            RateLimitedError: if it has used up its requests, or its address has sent too many keys
+                that are not in force and this one is not known here.
             ForbiddenError: if it lacks the scope; ``admin`` has every scope.
             DatabaseUnavailableError: if the key cannot be looked up.
         """
@@ -111,10 +114,23 @@ class Access:
         if key is None:
             _check_local(request, self._settings)
             return None
+        address = address_of(request)
+        if not self.keys.knows(key):
+            self._check_address(address)
         info = await self.keys.find(key)
         if info is None:
-            raise UnauthenticatedError("the API key is unknown or revoked")
+            self._wrong_keys.count(address)
+            raise UnauthenticatedError(
+                "the API key is unknown, revoked or expired: ask who runs the service for another"
+            )
         return info
+
+    def _check_address(self, address: str) -> None:
+        try:
+            self._wrong_keys.check(address)
+        except RateLimitedError:
+            metrics.RATE_LIMITED.inc()
+            raise
 
     async def _count(self, request: Request, bucket: str) -> None:
         rule = self._limiter.rule
@@ -155,22 +171,27 @@ def _check_local(request: Request, settings: Settings) -> None:
     """Let a request pass without a key only where no other machine can have made it.
 
     The service must be bound to loopback as configured and as the connection really came in: the
-    second catches ``uvicorn --host``. A browser on this machine may be made to ask by a page of
-    elsewhere; its ``Host`` (DNS rebinding, or a proxy that serves others) or its ``Origin`` then
-    tells. Servers without an address, such as a test client, pass.
+    second catches ``uvicorn --host``. A proxy on this machine may serve others, and tell by
+    ``X-Forwarded-For`` or by ``Host``. A browser on this machine may be made to ask by a page of
+    elsewhere; its ``Host`` (DNS rebinding) or its ``Origin`` then tells. A server whose address is
+    a mere name is a test client, and passes.
 
     Raises:
         UnauthenticatedError: if a key is needed.
     """
     if not is_loopback(settings.host):
         raise UnauthenticatedError("send an API key: `Authorization: Bearer <key>`")
-    server = (request.scope.get("server") or ("",))[0]
-    if not _is_address(server):
+    server, port = request.scope.get("server") or ("", None)
+    on_socket_file = port is None
+    if not on_socket_file and not _is_address(server):
         return
+    reached = on_socket_file or is_loopback(server)
+    client = request.client
+    came = client is None or is_loopback(client.host)
+    host = "//" + request.headers.get("host", "")
     origin = request.headers.get("origin")
     foreign = origin not in (None, *settings.cors_origins) and not _is_local(origin or "")
-    host = "//" + request.headers.get("host", "")
-    if not is_loopback(server) or not _is_local(host) or foreign:
+    if not reached or not came or not _is_local(host) or foreign:
         raise UnauthenticatedError(
             "only this machine needs no API key, under its own name: send "
             "`Authorization: Bearer <key>`"

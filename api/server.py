@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import socket
 import sys
 from functools import partial
 from typing import Any
@@ -21,6 +22,7 @@ from api.protocol import GuardedProtocol
 from api.security import ensure_safe_bind
 from api.supervision import embedding_supervisor, worker_environment
 from api.workers import GracefulServer, WorkerPool
+from data.errors import ConfigError
 from data.settings import Settings
 from recommender.bootstrap import build_database
 
@@ -31,13 +33,14 @@ def run_server(settings: Settings) -> None:
     Exits with a status other than 0 if it could not start, or had to leave requests unanswered.
 
     Raises:
-        ConfigError: if the service would be reachable from outside without API keys, or the
-            experiments file is wrong.
+        ConfigError: if the service would be reachable from outside without API keys, its address
+            cannot be had, or the experiments file is wrong.
         StorageError: if the database cannot be used, or lacks migrations.
     """
     if not structlog.is_configured():
         configure_logging(settings.log_level, settings.log_format)
-    _check_bind(settings)
+    _check_keys(settings)
+    _check_address(settings)
     check_experiments(settings)
     worker = embedding_supervisor(settings) if settings.embed_worker else None
     if worker is not None:
@@ -59,6 +62,8 @@ def _run(settings: Settings) -> int:
         "access_log": False,
         "log_config": None,  # its other lines take the form of ours: api.logs
         "server_header": False,
+        # Whose X-Forwarded-For is believed: api.wrong_keys and api.security go by it.
+        "forwarded_allow_ips": os.environ.get("FORWARDED_ALLOW_IPS", "127.0.0.1,::1"),
         "http": partial(GuardedProtocol, head_timeout_s=settings.head_timeout_s),
         "ws": "none",
         "log_level": settings.log_level.lower(),
@@ -83,7 +88,21 @@ def worker_app() -> FastAPI:
     return create_app(own_process=True)
 
 
-def _check_bind(settings: Settings) -> None:
+def _check_address(settings: Settings) -> None:
+    """Fail before anything is loaded, and say what to do."""
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((settings.host, settings.port))
+        except OSError as exc:
+            raise ConfigError(
+                f"cannot listen on {settings.host} port {settings.port}: {exc.strerror}; choose "
+                "another --host (without brackets) or --port, or stop what listens there"
+            ) from exc
+
+
+def _check_keys(settings: Settings) -> None:
     """Fail here, with one clear message, rather than in every worker."""
     database = build_database(settings)
     try:

@@ -6,8 +6,10 @@ from typing import Annotated, Self
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
+from api.filter_params import FirstYear, Languages, LastYear
 from api.params import SongId
 from api.plain_text import NAMED, PLAIN, plain
+from data.filters import SongFilter, stated_filter
 from data.text import song_key
 from data.types import SongInput
 
@@ -113,9 +115,9 @@ class SongSearch(BaseModel):
     artist: Name | None = Field(None, description="exact name")
     genre: Name | None = Field(None, description="exact genre, whatever case")
     tag: Tag | None = Field(None, description="one whole tag")
-    language: Name | None = Field(None, max_length=35, description="exact code")
-    year_from: int | None = Field(None, ge=0, le=9999, description="first year")
-    year_to: int | None = Field(None, ge=0, le=9999, description="last year")
+    language: Languages = []
+    year_from: FirstYear = None
+    year_to: LastYear = None
     explicit: bool | None = Field(
         None, description="`true`: only songs marked as explicit; `false`: only others"
     )
@@ -127,8 +129,12 @@ class SongSearch(BaseModel):
         description="`next_cursor` of the page before",
     )
 
-    @model_validator(mode="after")
-    def _years_in_order(self) -> Self:
-        if None not in (self.year_from, self.year_to) and self.year_from > self.year_to:  # type: ignore[operator]
-            raise ValueError("year_from lies after year_to")
-        return self
+    def to_filter(self) -> SongFilter:
+        """Return the conditions that lists know too.
+
+        Raises:
+            InvalidParameterError: if the years are in the wrong order.
+        """
+        return stated_filter(
+            self.language, self.year_from, self.year_to, explicit=self.explicit is not False
+        )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 from api import metrics
 from api.experiments import Assignment, ExperimentsConfig
@@ -44,3 +44,12 @@ def count_feedback_in(part: Assignment | None, event: Event) -> None:
     """Count an event of a listener for their arm, if any: that is what arms are compared by."""
     if part is not None:
         metrics.EXPERIMENT_FEEDBACK.labels(part.experiment, part.arm.name, event).inc()
+
+
+def begin_counts(experiments: ExperimentsConfig) -> None:
+    """Show every arm's counts before the first of each: a rate needs the 0 before the 1."""
+    for one in experiments.experiment:
+        for arm in one.arms:
+            metrics.EXPERIMENTS.labels(one.name, arm.name)
+            for event in get_args(Event):
+                metrics.EXPERIMENT_FEEDBACK.labels(one.name, arm.name, event)

@@ -25,7 +25,6 @@ if TYPE_CHECKING:
     from api.answering import Answering
     from api.keeper import EngineKeeper
     from api.security import Access
-    from api.watcher import CatalogueWatcher
 
 #: The most listened songs: (how many, which not) -> (song id, score).
 Popular = Callable[[int, Collection[str]], list[tuple[str, float]]]
@@ -109,9 +108,8 @@ class Services:
 
     Attributes:
         engine: the one in force; the keeper puts another in its place.
-        watcher: of the engine in force; None where nobody watches the catalogue.
+        keeper: of the engines.
         split: the experiments in force, with the engines of their arms.
-        keeper: of the engines; None where they stay as they are.
         access: who may come in; None where nobody asks over HTTP.
     """
 
@@ -121,9 +119,8 @@ class Services:
     gate: InferenceGate
     vectors: LyricVectors
     answering: Answering
-    watcher: CatalogueWatcher | None = None
+    keeper: EngineKeeper
     split: Split = field(default_factory=Split)
-    keeper: EngineKeeper | None = None
     access: Access | None = None
 
     def for_user(self, user: str) -> tuple[Services, Assignment | None]:

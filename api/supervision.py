@@ -94,15 +94,23 @@ class Supervisor:
         wait = 0.0
         while not self._stopping.wait(wait):
             started = time.monotonic()
-            process = self._started()
-            if process is None:
-                return
-            code = process.wait()
-            if process.stdin is not None:
-                process.stdin.close()
+            ended = self._lived()
             if not self._stopping.is_set():
                 wait = self._backoff.after(wait, time.monotonic() - started)
-                _log.warning("process_ended", status=code, again_in_s=wait)
+                _log.warning("process_ended", status=ended, again_in_s=wait)
+
+    def _lived(self) -> int | str | None:
+        """Run the process once; its status, or why it could not start."""
+        try:
+            process = self._started()
+        except OSError as exc:  # no memory for it, or no more processes, at the moment
+            return exc.strerror
+        if process is None:
+            return None
+        code = process.wait()
+        if process.stdin is not None:
+            process.stdin.close()
+        return code
 
     def _started(self) -> subprocess.Popen[bytes] | None:
         with self._lock:

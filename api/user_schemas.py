@@ -10,24 +10,28 @@ from pydantic import BaseModel, Field
 
 from api.params import Emotion
 from data.db.repositories import RememberedEmotion
-from data.types import Event, EventRow
+from data.types import Event, EventRow, Song
 
 
 class HistoryEvent(BaseModel):
-    """One event."""
+    """One event; ``title`` and ``artist`` are null where the song has left the catalogue."""
 
     song: str
+    title: str | None
+    artist: str | None
     event: Event
     count: int = Field(description="how many times; more than 1 only for imported play counts")
     at: datetime
     emotion: Emotion | None = Field(description="expression that was sent with it")
 
     @classmethod
-    def from_row(cls, row: EventRow) -> HistoryEvent:
-        """Take over an event; its idempotency key stays with the service."""
+    def from_row(cls, row: EventRow, song: Song | None) -> HistoryEvent:
+        """Take over an event of a song; its idempotency key stays with the service."""
         return cls.model_validate(
             {
                 "song": row.song_id,
+                "title": song and song.title,
+                "artist": song and song.artist,
                 "event": row.event,
                 "count": row.count,
                 "at": row.at,

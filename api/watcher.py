@@ -10,7 +10,6 @@ from __future__ import annotations
 import contextlib
 import threading
 import time
-import traceback
 from collections.abc import Callable, Iterator, Sequence
 from datetime import UTC, datetime
 
@@ -19,6 +18,7 @@ import structlog
 
 from api import metrics
 from api.changes import ChangeFeed
+from api.logs import where
 from api.lyrics import LyricVectors, lyric_key
 from api.state import RecommendationEngine
 from data.db.repositories import SongChangeRepository, SongRepository
@@ -184,19 +184,23 @@ class CatalogueWatcher:
             count = self.look()
         except Exception as exc:  # noqa: BLE001  whatever it is, answers go on
             if self._trouble is None:
-                frames = traceback.extract_tb(exc.__traceback__)[-4:]
-                where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-                _log.error("watcher_failed", error=type(exc).__name__, where=where)
+                _log.error(
+                    "watcher_failed",
+                    error=type(exc).__name__,
+                    where=where(exc),
+                    model_version=self._engine.version,
+                )
             self._trouble = type(exc).__name__
-            metrics.WATCHER_TROUBLE.set(1)
+            metrics.show_watch(self._engine.version, self.pending, trouble=True)
             return False
+        version = self._engine.version
         if self._trouble is not None:
-            _log.info("watcher_recovered")
+            _log.info("watcher_recovered", model_version=version)
         self._trouble = None
-        metrics.WATCHER_TROUBLE.set(0)
-        metrics.SONGS_PENDING.set(self.pending)
+        metrics.show_watch(version, self.pending, trouble=False)
         if count:
-            _log.info("songs_taken_in", songs=count, without_vector=self.pending)
+            said = {"songs": count, "without_vector": self.pending}
+            _log.info("songs_taken_in", **said, model_version=version)
         return True
 
 

@@ -218,14 +218,14 @@ class WorkerPool:
         workers = self._running()
         for worker in workers:
             worker.tell(signal.SIGTERM)
-        told = len(self._signals)
+        told = self._times_told()
         # A worker ends by itself within its own time; one that is hung is killed.
         soon = time.monotonic() + _CLOSING_S
         deadline = soon + self._grace_s + _CLOSING_S
         nap = threading.Event()
         while any(worker.process.is_alive() for worker in workers):
-            if len(self._signals) > told:
-                told = len(self._signals)
+            if self._times_told() > told:
+                told = self._times_told()
                 deadline = min(deadline, time.monotonic() + 2 * _HURRY_S)
                 for worker in workers:
                     worker.tell(signal.SIGTERM)
@@ -238,6 +238,10 @@ class WorkerPool:
         if left:
             _log.warning("requests_left", statuses=left)
         return FORCED if left else 0
+
+    def _times_told(self) -> int:
+        # systemd's SendSIGHUP, or a terminal that closes, hurries nobody.
+        return sum(sig != signal.SIGHUP for sig in self._signals)
 
     def _running(self) -> list[Worker]:
         return [worker for worker in self._workers if worker is not None]

@@ -75,20 +75,22 @@ def publish_bundle(
         files: name in the bundle -> source path.
         manifest: what to record beside hashes and version; JSON values only.
         activate: switch ``current`` to the new bundle.
+
+    Raises:
+        ArtifactError: if a source changed meanwhile; ``current`` is as it was, here and below.
+        OSError: if a file cannot be read, or the disk is full.
     """
-    hashes = {name: file_sha256(path) for name, path in sorted(files.items())}
     root.mkdir(parents=True, exist_ok=True)
     with _publishing(root):
-        version = _publish(root, files, manifest, hashes)
+        bundle = open_bundle(root / _publish(root, files, manifest))
         if activate:
-            _activate(root, version)
-    return open_bundle(root / version)
+            _activate(root, bundle.version)
+    return bundle
 
 
-def _publish(
-    root: Path, files: Mapping[str, Path], manifest: Mapping[str, Any], hashes: Mapping[str, str]
-) -> str:
+def _publish(root: Path, files: Mapping[str, Path], manifest: Mapping[str, Any]) -> str:
     """Write one bundle whole and rename it into place; returns its version."""
+    hashes = {name: file_sha256(source) for name, source in sorted(files.items())}
     digest = hashlib.sha256(json.dumps(hashes, sort_keys=True).encode()).hexdigest()[:8]
     version = f"{datetime.now(UTC):%Y%m%dT%H%M%S%f}-{digest}"
     partial = root / f"{_PARTIAL}{uuid.uuid4().hex}"
@@ -97,6 +99,10 @@ def _publish(
         for name, source in files.items():
             shutil.copyfile(source, partial / name)
             _fsync(partial / name)
+            if file_sha256(partial / name) != hashes[name]:
+                raise ArtifactError(
+                    f"{source} changed while it was copied: publish again when nothing writes it"
+                )
         full = {**manifest, "format": FORMAT, "version": version, "files": hashes}
         (partial / "manifest.json").write_text(json.dumps(full, indent=1), encoding="utf-8")
         _fsync(partial / "manifest.json")
@@ -145,12 +151,23 @@ def open_bundle(path: Path) -> Bundle:
 
     Raises:
         BundleNotFoundError: if there is no manifest.
-        BundleCorruptError: if a file is missing, changed, or of an unknown format.
+        BundleCorruptError: if a file is missing, changed, cannot be read, or is of an unknown
+            format.
     """
     try:
-        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
+        return _opened(path)
     except FileNotFoundError as exc:
         raise BundleNotFoundError(f"no bundle at {path}") from exc
+    except OSError as exc:
+        raise BundleCorruptError(
+            f"bundle {path.name} cannot be read ({exc.strerror or exc}): see to the rights and the"
+            " disk, or publish it again"
+        ) from exc
+
+
+def _opened(path: Path) -> Bundle:
+    try:
+        manifest = json.loads((path / "manifest.json").read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as exc:
         raise BundleCorruptError(f"{path}/manifest.json is not readable JSON") from exc
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
@@ -174,12 +191,18 @@ def current_bundle(root: Path) -> Bundle:
     Raises:
         BundleNotFoundError: if none was published; run ``attune publish`` or ``attune demo``.
         BundleCorruptError: if it does not verify.
+        ArtifactError: if ``current`` cannot be read, or names none.
     """
     try:
         version = (root / "current").read_text(encoding="utf-8", errors="replace").strip()
     except FileNotFoundError as exc:
         raise BundleNotFoundError(
             f"no bundle is published under {root}: run `attune publish RUN...` or `attune demo`"
+        ) from exc
+    except OSError as exc:
+        raise ArtifactError(
+            f"{root}/current cannot be read ({exc.strerror or exc}): see to its rights, or publish"
+            " again"
         ) from exc
     if not version or not version.isprintable() or Path(version).name != version:
         raise ArtifactError(f"{root}/current names no bundle: {version!r}")

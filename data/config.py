@@ -37,12 +37,14 @@ class FrozenConfig(BaseModel):
         """Read and validate the TOML file at ``path``.
 
         Raises:
-            ConfigError: if the file is missing, is not TOML, or has a wrong value.
+            ConfigError: if the file is missing, cannot be read, is not TOML, or has a wrong value.
         """
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
         except FileNotFoundError as exc:
             raise ConfigError(f"no configuration file at {path}") from exc
+        except OSError as exc:
+            raise ConfigError(f"{path} cannot be read: {exc.strerror or exc}") from exc
         except (tomllib.TOMLDecodeError, UnicodeDecodeError) as exc:
             raise ConfigError(f"{path} is not valid TOML: {exc}") from exc
         return cls.parse(values, origin=str(path))

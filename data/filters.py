@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
+from data.errors import InvalidParameterError
 from data.text import artist_key
 
 #: ISO 639-2 and 639-3 codes that catalogues use for languages with a code of two letters
@@ -19,6 +21,8 @@ _TWO_LETTERS = {
     "swa": "sw", "swe": "sv", "tam": "ta", "tel": "te", "tha": "th", "tur": "tr", "ukr": "uk",
     "urd": "ur", "vie": "vi", "wel": "cy", "cym": "cy", "zho": "zh", "zul": "zu",
 }  # fmt: skip
+#: What is told about a language that is none of these.
+NO_CODE = "must be a language code of two letters (ISO 639-1), such as `en`"
 
 
 def language_code(text: str | None) -> str | None:
@@ -68,3 +72,32 @@ class SongFilter:
 
 #: Admits every song.
 ANY_SONG = SongFilter()
+
+
+def stated_filter(
+    languages: Iterable[str] = (),
+    year_from: int | None = None,
+    year_to: int | None = None,
+    explicit: bool = True,
+    without_artists: Iterable[str] = (),
+) -> SongFilter:
+    """Return the conditions that somebody states, by HTTP or by command.
+
+    Raises:
+        InvalidParameterError: if a language is no code, or the years are in the wrong order.
+    """
+    codes = {text: language_code(text) for text in languages}
+    for text, code in codes.items():
+        if code is None:
+            raise InvalidParameterError("language", f"language {text!r} {NO_CODE}")
+    if year_from is not None and year_to is not None and year_from > year_to:
+        raise InvalidParameterError(
+            "year_to", f"year_to {year_to} lies before year_from {year_from}"
+        )
+    return SongFilter(
+        languages=tuple(dict.fromkeys(code for code in codes.values() if code is not None)),
+        year_from=year_from,
+        year_to=year_to,
+        explicit=explicit,
+        without_artists=tuple(dict.fromkeys(without_artists)),
+    )

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import IO, Any
 
 
 @contextmanager
@@ -27,3 +28,30 @@ def locked_folder(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def lock_file(stream: IO[Any], *, shared: bool = False, wait: bool = True) -> bool:
+    """Lock an open file until it is closed, also by the end of the process.
+
+    Args:
+        stream: the file; a mapping that is made of it keeps the lock.
+        shared: others may hold it too, if theirs is shared.
+        wait: for whoever holds it.
+
+    Returns:
+        Whether it is held. Where the system has no such locks nothing is: who waits is told so
+        all the same, and who does not, that another may hold it.
+
+    Raises:
+        OSError: if the file system has none.
+    """
+    try:
+        import fcntl
+    except ImportError:
+        return wait
+    kind = fcntl.LOCK_SH if shared else fcntl.LOCK_EX
+    try:
+        fcntl.flock(stream, kind if wait else kind | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -15,7 +15,6 @@ meanwhile, so several processes that start at once write one file.
 
 from __future__ import annotations
 
-import fcntl
 import hashlib
 import mmap
 import os
@@ -30,7 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.sparse import csc_matrix, csr_matrix
 
-from data.locks import locked_folder
+from data.locks import lock_file, locked_folder
 
 Array = NDArray[Any]
 #: Arrays below this stay private, bytes.
@@ -153,7 +152,7 @@ def _mapped(path: Path) -> mmap.mmap | None:
     """
     try:
         with path.open("rb") as stream:
-            fcntl.flock(stream, fcntl.LOCK_SH)
+            lock_file(stream, shared=True)
             found = mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ)
     except (FileNotFoundError, ValueError):  # ValueError: an empty file cannot be mapped
         return None
@@ -182,8 +181,8 @@ def _prune(folder: Path, keep: str) -> None:
     for path in folder.iterdir():
         if path.suffix in {".arrays", ".partial"} and path.name != keep:
             with suppress(OSError), path.open("rb") as stream:
-                fcntl.flock(stream, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                path.unlink()
+                if lock_file(stream, wait=False):
+                    path.unlink()
 
 
 def shared_bytes(root: object, least_bytes: int = LEAST_BYTES) -> Mapping[str, int]:

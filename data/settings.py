@@ -40,6 +40,9 @@ class Settings(BaseSettings):
     answers_kept: int = Field(
         2_000, ge=0, description="answers that may be given again while nothing changed; 0: none"
     )
+    histories_kept: int = Field(
+        2_000, ge=0, description="histories not read again while nothing changed; 0: none"
+    )
     inference_timeout_s: float = Field(
         10.0, gt=0, description="longest work on the pictures of one request, seconds"
     )
@@ -60,6 +63,9 @@ class Settings(BaseSettings):
     )
     rate_burst: int = Field(
         0, ge=0, description="requests of a key at once; 0: what ten seconds allow"
+    )
+    wrong_keys_per_minute: float = Field(
+        20.0, ge=0, description="keys not in force that one address may send a minute; 0: no limit"
     )
     cors_origins: Annotated[tuple[str, ...], NoDecode] = Field(
         (), description="web origins whose pages may call the service, separated by commas"

@@ -154,9 +154,9 @@ class Moment:
     at: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class UserHistory:
-    """What one user did, as the recommender sees it; read fresh for every request.
+    """What one user did until now, as the recommender sees it.
 
     Attributes:
         user_id: the caller's id of the user.

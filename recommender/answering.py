@@ -14,12 +14,14 @@ from data.timing import timed
 from data.types import Song, UserHistory
 from recommender.query import Query, Recommendation, Snapshot
 from recommender.recent_answers import RecentAnswers
+from recommender.recent_histories import RecentHistories
 
 if TYPE_CHECKING:
     from data.db.session import Database
     from recommender.engine import Popular
 
 
+_READ_ANEW = RecentHistories(0)
 #: Reads songs by their ids.
 Rows = Callable[[Collection[str]], Mapping[str, Song]]
 
@@ -62,6 +64,7 @@ def answer_query(
     query: Query,
     rows: Rows | None = None,
     recent: RecentAnswers | None = None,
+    histories: RecentHistories | None = None,
 ) -> Answer:
     """Read the user's history, ask the engine, fetch the songs.
 
@@ -73,12 +76,13 @@ def answer_query(
         query: who asks for what.
         rows: reads songs by their ids; default: the database.
         recent: answers that may be given again; default: none.
+        histories: histories that may be used again; default: none.
 
     Raises:
         DatabaseUnavailableError: if the database does not answer.
     """
     history, popular = listener_of(
-        database, query.user_id, needs_moments(query), query.songs, query.snapshot
+        database, query.user_id, needs_moments(query), query.songs, query.snapshot, histories
     )
     with timed("rank"):
         ask = engine.recommend if recent is None else partial(recent.recommend, engine)
@@ -166,6 +170,7 @@ def listener_of(
     moments: bool = True,
     songs: SongFilter = ANY_SONG,
     snapshot: Snapshot | None = None,
+    histories: RecentHistories | None = None,
 ) -> tuple[UserHistory, PopularSongs]:
     """Return what an engine has to know of a listener, and what it falls back on.
 
@@ -175,6 +180,7 @@ def listener_of(
         moments: whether those with an emotion are needed (:func:`needs_moments`).
         songs: conditions on the most played songs.
         snapshot: what a list began with, to know of the listener what was known then.
+        histories: histories that may be used again; default: none.
 
     Returns:
         the history, read now, and a look-up of the most played songs.
@@ -182,9 +188,13 @@ def listener_of(
     Raises:
         DatabaseUnavailableError: if the database does not answer.
     """
-    until = None if snapshot is None else snapshot.last_event
+    if snapshot is None:
+        with timed("history"):
+            history = (histories or _READ_ANEW).read(database, user_id, moments=moments)
+        return history, PopularSongs(database, songs, history.muted)
     with timed("history"), database.session() as session:
-        history = InteractionRepository(session).history(user_id, moments=moments, until=until)
-    if snapshot is not None:
-        history = replace(history, muted=history.muted[: snapshot.muted])
-    return history, PopularSongs(database, songs, history.muted, until)
+        then = InteractionRepository(session).history(
+            user_id, moments=moments, until=snapshot.last_event
+        )
+    history = replace(then, muted=then.muted[: snapshot.muted])
+    return history, PopularSongs(database, songs, history.muted, snapshot.last_event)

@@ -12,19 +12,24 @@ from recommender.filters import left_out
 from recommender.model import RecommenderModel
 from recommender.moment import ordered, whole_pages
 from recommender.mood import mood_target
+from recommender.prepared import Prepared, PreparedHistories
 from recommender.query import Fallback, Query, RankedSong, Recommendation, banned_songs
 from recommender.reasons import explain
 from recommender.reranking.diversity import PAGE, pool_rows, rerank, within_reach
+from recommender.response import UserResponse
 from recommender.stages import (
     CandidateRanker,
     Context,
     FollowsModel,
     ItemList,
+    Scorer,
     top_positions,
     top_rows,
 )
 from recommender.text import TextReader
 
+#: Memory for the scores of listeners who ask again, bytes.
+_PREPARED_BYTES = 32_000_000
 _NONE, _NO_WEIGHTS = np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.float32)
 
 
@@ -42,6 +47,8 @@ class RecommendationPipeline:
         self.version = version
         self.ranker = ranker
         self.texts = texts or TextReader()
+        scores = 4 * max(1, len(model.catalogue)) * len(model.taste)
+        self._prepared = PreparedHistories(max(1, _PREPARED_BYTES // scores))
 
     def with_model(self, model: RecommenderModel) -> RecommendationPipeline:
         """Return the same pipeline over another model."""
@@ -83,28 +90,30 @@ class RecommendationPipeline:
 
     def context(self, history: UserHistory, query: Query) -> Context:
         """Translate a history into positions; songs the model does not know are passed over."""
+        known = self._prepared.of(history, self._prepare)
+        text = None if query.text is None else self.texts.read(query.text, self.model)
+        felt = query.stated is not None or query.emotion is not None
+        response = self._response(known, history) if felt else None
+        target = mood_target(query, self.model.config.mood, text, response)
+        return Context(known.songs, known.weights, target, text, known.scores)
+
+    def _prepare(self, history: UserHistory) -> Prepared:
         positions = self.model.catalogue.positions
         pairs = [
             (positions[song], weight)
             for song, weight in zip(history.song_ids, history.weights, strict=True)
             if weight > 0 and song in positions and song not in history.disliked
         ]
-        text = None if query.text is None else self.texts.read(query.text, self.model)
-        felt = query.stated is not None or query.emotion is not None
-        response = (
-            self.model.response.posterior(history.moments, self.model.catalogue) if felt else None
-        )
-        return Context(
+        return Prepared(
             np.array([p for p, _ in pairs], dtype=np.int64),
             np.array([w for _, w in pairs], dtype=np.float32),
-            mood_target(
-                query,
-                self.model.config.mood,
-                text,
-                response,
-            ),
-            text,
         )
+
+    def _response(self, known: Prepared, history: UserHistory) -> UserResponse | None:
+        if known.response is None:
+            model = self.model
+            known.response = (model.response.posterior(history.moments, model.catalogue),)
+        return known.response[0]
 
     def candidates(self, context: Context, excluded: IntArray, at_least: int) -> ItemList:
         """Union of the best songs of every source, scored by the ranker, best first.
@@ -138,7 +147,7 @@ class RecommendationPipeline:
         scorers = self.model.scorers
         if context.text is not None:
             scorers = (*scorers, self.model.text)
-        whole = {scorer.name: scorer(context) for scorer in scorers}
+        whole = {scorer.name: self._scores(scorer, context) for scorer in scorers}
         share = self.model.config.candidates
         allowed = np.ones(len(self.model.catalogue), dtype=np.bool_)
         allowed[excluded] = False
@@ -149,6 +158,15 @@ class RecommendationPipeline:
         chosen[np.concatenate([*best, also[allowed[also]]])] = True
         songs = np.flatnonzero(chosen)
         return songs, {k: v[songs] for k, v in whole.items()}
+
+    def _scores(self, scorer: Scorer, context: Context) -> FloatArray:
+        """Ask a scorer, or take what it said of the same songs before."""
+        if context.scores is None or scorer.name not in self.model.taste:
+            return scorer(context)
+        found = context.scores.get(scorer.name)
+        if found is None:
+            found = context.scores[scorer.name] = scorer(context)
+        return found
 
     def _extended(self, items: ItemList, excluded: IntArray, at_least: int) -> ItemList:
         everything = np.nan_to_num(self.model.popularity(Context(_NONE, _NO_WEIGHTS)))

@@ -7,10 +7,7 @@ of the listener, a new song or a new bundle makes another answer.
 
 from __future__ import annotations
 
-import threading
-import time
 import weakref
-from collections import OrderedDict
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from data.types import UserHistory
@@ -23,6 +20,7 @@ from recommender.query import (
     ReasonKind,
     Recommendation,
 )
+from recommender.recent import Recent
 
 if TYPE_CHECKING:
     from recommender.engine import Popular
@@ -50,7 +48,6 @@ class _Kept(NamedTuple):
     mood: MoodTarget | None
     fallback: Fallback | None
     version: str | None
-    at: float
 
 
 class RecentAnswers:
@@ -65,10 +62,7 @@ class RecentAnswers:
     """
 
     def __init__(self, most: int, longest_s: float = 60.0) -> None:
-        self._most = most
-        self._longest_s = longest_s
-        self._kept: OrderedDict[Query, _Kept] = OrderedDict()
-        self._lock = threading.Lock()
+        self._kept: Recent[Query, _Kept] = Recent(most, longest_s)
 
     def recommend(
         self, engine: Answers, query: Query, history: UserHistory, popular: Popular | None
@@ -78,37 +72,21 @@ class RecentAnswers:
         Raises:
             InvalidParameterError: if the query's text cannot be read.
         """
-        if not self._most or query.emotion is not None:
+        if not self._kept.most or query.emotion is not None:
             return engine.recommend(query, history, popular)
-        kept = self._kept.get(query)
-        now = time.monotonic()
-        fresh = kept is not None and now - kept.at < self._longest_s
-        known = _fingerprint(history)
-        if kept is not None and fresh and kept.engine() is engine and kept.history == known:
+        kept, known = self._kept.get(query), _fingerprint(history)
+        if kept is not None and kept.engine() is engine and kept.history == known:
             return _unpacked(query, kept)
         answer = engine.recommend(query, history, popular)
         if answer.fallback != "no_model":
             told = (answer.mood, answer.fallback, answer.model_version)
             songs = tuple(_packed(one) for one in answer.songs)
-            self._keep(query, _Kept(weakref.ref(engine), known, songs, *told, now))
+            self._kept.keep(query, _Kept(weakref.ref(engine), known, songs, *told))
         return answer
 
     def forget(self, user_id: str) -> None:
         """Drop a user's answers."""
-        with self._lock:
-            for query in [query for query in self._kept if query.user_id == user_id]:
-                del self._kept[query]
-
-    def _keep(self, query: Query, kept: _Kept) -> None:
-        with self._lock:
-            self._kept[query] = kept
-            self._kept.move_to_end(query)
-            while len(self._kept) > self._most or self._oldest_is_old(kept.at):
-                self._kept.popitem(last=False)
-
-    def _oldest_is_old(self, now: float) -> bool:
-        oldest = next(iter(self._kept.values()), None)
-        return oldest is not None and now - oldest.at >= self._longest_s
+        self._kept.forget(lambda query: query.user_id == user_id)
 
 
 def _fingerprint(history: UserHistory) -> tuple[int, int]:

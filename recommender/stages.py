@@ -46,12 +46,15 @@ class Context:
         weights: float32 (h,) their positive strengths.
         target: the mood to aim at, or None.
         text: what the listener asks for in words, or None.
+        scores: part of taste -> float32 (songs,), where these songs were scored before; whoever
+            scores them adds to it.
     """
 
     songs: IntArray
     weights: FloatArray
     target: MoodTarget | None = None
     text: AskedText | None = None
+    scores: dict[str, FloatArray] | None = None
 
 
 class Scorer(Protocol):

@@ -6,10 +6,12 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is loaded: see api.cli.main
 
+import shutil
 from pathlib import Path
 
 import pytest
 
+from data.locks import locked_folder
 from data.settings import Settings
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -27,8 +29,19 @@ def shared() -> Path:
 @pytest.fixture(scope="session")
 def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     """Settings of a home with the demo installed, trained and published. Read it, do not write."""
+    home = tmp_path_factory.mktemp("demo")
+    shutil.copytree(_built_demo(tmp_path_factory.getbasetemp()), home, dirs_exist_ok=True)
+    return Settings(home=home, database_url=None, _env_file=None)
+
+
+def _built_demo(folder: Path) -> Path:
+    """Build the demo once for all processes of a test run; nobody uses it but to copy it."""
     from recommender.bootstrap import install_demo_home
 
-    settings = Settings(home=tmp_path_factory.mktemp("demo"), database_url=None, _env_file=None)
-    install_demo_home(settings)
-    return settings
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # each process has a folder of its own in there
+    home = folder / "built-demo"
+    with locked_folder(folder):
+        if not (home / "bundles" / "current").exists():
+            install_demo_home(Settings(home=home, database_url=None, _env_file=None))
+    return home

@@ -56,6 +56,7 @@ def test_serving_process_holds_no_training_library(demo_settings: Settings) -> N
         "pandas",
         "sklearn",
         "implicit",
+        "pyarrow",
     }
     assert loaded & heavy == set()
 

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 import typer
 
 from api.cli.console import emit, emit_json
+from api.cli.opening import opened_database
 from data.db.repositories import ApiKeyInfo, ApiKeyRepository, UserRepository
 from data.db.session import Database
 from data.errors import InvalidParameterError
@@ -20,14 +21,8 @@ keys_app = typer.Typer(help="API keys.", no_args_is_help=True)
 users_app = typer.Typer(help="Users' own data.", no_args_is_help=True)
 
 
-@contextmanager
-def _opened() -> Iterator[Database]:
-    database = build_database(Settings())
-    try:
-        database.check_schema()
-        yield database
-    finally:
-        database.dispose()
+def _opened() -> AbstractContextManager[Database]:
+    return opened_database(Settings())
 
 
 @database_app.callback()
@@ -61,17 +56,22 @@ def create_key(
         list[str] | None, typer.Option(help="recommend, feedback or admin; repeatable.")
     ] = None,
     user: Annotated[str | None, typer.Option(help="Bind the key to one user.")] = None,
+    expires: Annotated[
+        int | None, typer.Option(min=1, max=36_500, help="Days until it ends; default: never.")
+    ] = None,
 ) -> None:
     """Create a key and show it, this once: only its hash is kept."""
+    ends_at = None if expires is None else datetime.now(UTC) + timedelta(days=expires)
     with _opened() as database, database.session() as session:
-        emit(ApiKeyRepository(session).create(name, scope or ["recommend", "feedback"], user))
+        keys = ApiKeyRepository(session)
+        emit(keys.create(name, scope or ["recommend", "feedback"], user, ends_at))
 
 
 @keys_app.command("list")
 def list_keys(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
 ) -> None:
-    """List keys, never their text: id, state, scopes, user, last use (to the minute), name."""
+    """List keys, never their text: id, state, scopes, last use (to the minute), user, name."""
     with _opened() as database, database.session() as session:
         keys = ApiKeyRepository(session).list()
     for key in keys:
@@ -87,26 +87,31 @@ def _key_fields(key: ApiKeyInfo) -> dict[str, Any]:
         "name": key.name,
         "scopes": sorted(key.scopes),
         "user": key.user,
-        "active": key.revoked_at is None,
+        "active": key.active,
         "created_at": key.created_at.isoformat(),
-        "revoked_at": None if key.revoked_at is None else key.revoked_at.isoformat(),
+        "ends_at": None if key.ends_at is None else key.ends_at.isoformat(),
         "last_used_at": None if key.last_used_at is None else key.last_used_at.isoformat(),
     }
 
 
 def _key_line(key: ApiKeyInfo) -> str:
     used = "never used" if key.last_used_at is None else f"{key.last_used_at:%Y-%m-%d %H:%MZ}"
-    state = "active" if key.revoked_at is None else "revoked"
     scopes = ",".join(sorted(key.scopes))
     user = f"user {key.user}" if key.user is not None else "any user"
-    return f"{key.id}  {state:7}  {scopes:24}  {used:17}  {user}  {key.name}"
+    return f"{key.id}  {_state(key):16}  {scopes:24}  {used:17}  {user}  {key.name}"
+
+
+def _state(key: ApiKeyInfo) -> str:
+    if not key.active:
+        return "ended"
+    return "active" if key.ends_at is None else f"until {key.ends_at:%Y-%m-%d}"
 
 
 @keys_app.command("revoke")
 def revoke_key(
     key_id: Annotated[str, typer.Argument(help="The id that `keys list` shows.")],
 ) -> None:
-    """Revoke a key at once."""
+    """End a key; within a second no process takes it any more."""
     with _opened() as database, database.session() as session:
         if not ApiKeyRepository(session).revoke(key_id):
             raise InvalidParameterError(
@@ -119,9 +124,10 @@ def revoke_key(
 def export_user(user: Annotated[str, typer.Argument()]) -> None:
     """Print everything stored about a user, as JSON."""
     with _opened() as database, database.session() as session:
-        if not UserRepository(session).exists(user):
-            raise InvalidParameterError("user", f"nothing is stored about a user {user!r}")
-        emit_json(UserRepository(session).export(user))
+        found = UserRepository(session).export(user)
+    if found is None:
+        raise InvalidParameterError("user", f"nothing is stored about a user {user!r}")
+    emit_json(found)
 
 
 @users_app.command("expire")

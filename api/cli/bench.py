@@ -7,14 +7,9 @@ the same run: what the others cost beyond it is their own work, on any machine.
 from __future__ import annotations
 
 import http.client
-import os
-import socket
 import statistics
-import subprocess
-import sys
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 from urllib.parse import quote
@@ -26,8 +21,9 @@ from api.cli import bench_load, bench_reload
 from api.cli.bench_lyrics import bench_lyrics
 from api.cli.bench_training import bench_training
 from api.cli.console import emit, emit_json, progress
-from data.db.repositories import UserRepository
-from data.errors import ConfigError, InvalidParameterError
+from api.loadtest.homes import contents_of, serving
+from api.loadtest.servers import resident_mb
+from data.errors import BenchmarkError, InvalidParameterError
 from data.settings import Settings
 from recommender.answering import answer_query
 from recommender.bootstrap import build_database, build_engine
@@ -110,9 +106,11 @@ app.command("reload")(bench_reload.reload)
 def _bench_service(selfie: Path | None, repeats: int, as_json: bool) -> None:
     """Measure start-up, memory, requests and the batch of the bundle in force."""
     settings = Settings()
-    users = _users(settings)
-    rows: dict[str, float] = {}
-    with _server(settings, rows) as port:
+    users = contents_of(settings).users
+    started = time.perf_counter()
+    with serving(settings.home, log_level="WARNING") as server:
+        port = server.port
+        rows = {"ready after, s": time.perf_counter() - started}
         rows |= _requests("health (baseline)", port, repeats, lambda _: ("/health/live", None))
         rows |= _requests(
             "recommend", port, repeats,
@@ -126,6 +124,7 @@ def _bench_service(selfie: Path | None, repeats: int, as_json: bool) -> None:
                 "recommend with selfie", port, repeats,
                 lambda i: (f"/recommend?user={quote(users[i % len(users)])}&consent=true", body),
             )  # fmt: skip
+        rows["resident memory, MB"] = resident_mb(server.pid)
     rows |= _batch(settings, users)
     if as_json:
         emit_json(rows)
@@ -162,50 +161,6 @@ def _bench_vision(
     emit("\n" + photo_text(whole, kind))
 
 
-def _users(settings: Settings) -> list[str]:
-    database = build_database(settings)
-    try:
-        database.check_schema()
-        with database.session() as session:
-            users = UserRepository(session).ids()
-    finally:
-        database.dispose()
-    if not users:
-        raise ConfigError("the database holds no users: run `attune demo --no-serve` first")
-    return users
-
-
-@contextmanager
-def _server(settings: Settings, rows: dict[str, float]) -> Iterator[int]:
-    """Start ``attune serve`` on a free port; note its time to ready and its resident memory."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = int(probe.getsockname()[1])
-    environment = {**os.environ, "ATTUNE_HOME": str(settings.home), "ATTUNE_LOG_LEVEL": "WARNING"}
-    started = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "api", "serve", "--port", str(port)], env=environment
-    )
-    try:
-        while not _is_ready(port):
-            if process.poll() is not None or time.perf_counter() - started > 60:
-                raise ConfigError("the service did not become ready; try `attune serve`")
-            time.sleep(0.05)
-        rows["ready after, s"] = time.perf_counter() - started
-        yield port
-        rows["resident memory, MB"] = _resident_mb(process.pid)
-    finally:
-        process.terminate()
-        process.wait(10)
-
-
-def _is_ready(port: int) -> bool:
-    try:
-        return _ask(http.client.HTTPConnection("127.0.0.1", port), "/health/ready", None) == 200
-    except OSError:
-        return False
-
-
 def _ask(connection: http.client.HTTPConnection, path: str, body: bytes | None) -> int:
     headers = {"Content-Type": "image/jpeg"} if body else {}
     connection.request("POST" if body else "GET", path, body, headers)
@@ -224,22 +179,12 @@ def _requests(
         started = time.perf_counter()
         status = _ask(connection, path, body)
         if status != 200:
-            raise ConfigError(f"{name}: the service answered {status} to {path}")
+            raise BenchmarkError(f"{name}: the service answered {status} to {path}")
         if i >= 5:  # the first few warm caches
             laps.append((time.perf_counter() - started) * 1000)
     connection.close()
-    cuts = statistics.quantiles(laps, n=100)
+    cuts = statistics.quantiles(laps, n=100, method="inclusive")
     return {f"{name}: p50, ms": statistics.median(laps), f"{name}: p99, ms": cuts[98]}
-
-
-def _resident_mb(pid: int) -> float:
-    """Resident set of a process, MB; NaN where /proc is not to be had."""
-    try:
-        text = Path(f"/proc/{pid}/status").read_text(encoding="ascii")
-    except OSError:
-        return float("nan")
-    line = next(x for x in text.splitlines() if x.startswith("VmRSS"))
-    return int(line.split()[1]) / 1024
 
 
 def _batch(settings: Settings, users: list[str]) -> dict[str, float]:

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from api.cli.console import emit, emit_json
+from api.cli.console import emit, emit_json, progress
 from api.experiments import Assignment, check_experiments
 from data.settings import Settings
 
@@ -17,8 +17,10 @@ _Json = Annotated[bool, typer.Option("--json", help="One JSON object per line.")
 @app.command()
 def show(as_json: _Json = False) -> None:
     """Check the experiments file and show every arm with its share of all listeners."""
-    left = 1.0
-    for one in check_experiments(Settings()).experiment:
+    left, found = 1.0, check_experiments(Settings()).experiment
+    if not found:
+        progress("no experiments: ATTUNE_EXPERIMENTS_FILE names no file, or one that is empty")
+    for one in found:
         total = sum(arm.weight for arm in one.arms)
         for arm in one.arms:
             share = left * one.percent / 100 * arm.weight / total

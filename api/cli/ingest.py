@@ -60,7 +60,7 @@ def ingest(
         Path | None, typer.Option(help="Where wrong rows go; default <home>/rejects/.")
     ] = None,
     user: Annotated[
-        str | None, typer.Option(help="Whose export it is, where the file does not say.")
+        str | None, typer.Option(help="Whose export it is; of a table, of rows that do not say.")
     ] = None,
     new_songs: Annotated[
         bool, typer.Option(help="Of listens: whether songs that the catalogue lacks are made.")

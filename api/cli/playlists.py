@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 from typing import Annotated
@@ -9,14 +10,17 @@ from typing import Annotated
 import typer
 
 from api.cli.console import emit, progress
+from api.cli.filter_options import Explicit, FirstYear, Languages, LastYear, LeftOutArtists
+from api.cli.opening import opened_database
 from api.cli.recommend import parse_strategy
 from data.db.repositories import UserRepository
 from data.db.session import Database
 from data.errors import InvalidParameterError
+from data.filters import stated_filter
 from data.settings import Settings
 from data.types import Strategy
 from recommender.batch import generate_playlists
-from recommender.bootstrap import build_database, build_engine
+from recommender.bootstrap import build_engine
 from recommender.journeys.query import DEFAULT_LENGTH, JourneyQuery, journey_query
 from recommender.mood import parse_mood
 from recommender.query import Query
@@ -41,6 +45,11 @@ def playlists(
         float | None,
         typer.Option(min=5, max=300, help="A journey: fill so many minutes, in place of --length."),
     ] = None,
+    language: Languages = None,
+    year_from: FirstYear = None,
+    year_to: LastYear = None,
+    explicit: Explicit = True,
+    exclude_artist: LeftOutArtists = None,
     engine: Annotated[str, typer.Option(help="Where to run: local.")] = "local",
 ) -> None:
     """Write one list per user through the same pipeline as a request; resumable.
@@ -49,17 +58,21 @@ def playlists(
     """
     if engine != "local":
         raise InvalidParameterError("engine", f"engine {engine!r} is not one of: local")
+    songs = stated_filter(language or (), year_from, year_to, explicit, exclude_artist or ())
     template = _template(mood, start, end, parse_strategy(strategy), length, minutes)
     settings = Settings()
     loaded = build_engine(settings)
-    database = build_database(settings)
-    database.check_schema()
-    started = perf_counter()
-    result = generate_playlists(
-        loaded, database, _users(users, database), template, out, report=progress
-    )
-    seconds = perf_counter() - started
-    database.dispose()
+    with opened_database(settings) as database:
+        started = perf_counter()
+        result = generate_playlists(
+            loaded,
+            database,
+            _users(users, database),
+            replace(template, songs=songs),
+            out,
+            report=progress,
+        )
+        seconds = perf_counter() - started
     emit(
         f"{result.rows} rows for {result.users} users in {seconds:.1f} s"
         f" ({result.users / seconds:.0f} users/s), {result.resumed_parts} parts kept: {result.path}"

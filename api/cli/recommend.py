@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
 from api.cli.console import emit, emit_json
+from api.cli.filter_options import Explicit, FirstYear, Languages, LastYear, LeftOutArtists
+from api.cli.opening import opened_database
 from api.problem import kind_of
 from data.errors import ImageError, InvalidParameterError
+from data.filters import stated_filter
 from data.settings import Settings
-from data.types import EMOTIONS, STRATEGIES, EmotionScores, Strategy
+from data.types import EMOTIONS, STRATEGIES, EmotionScores, Song, Strategy
 from recommender.answering import answer_query
-from recommender.bootstrap import build_database, build_engine, reader_in_force
+from recommender.bootstrap import build_engine, reader_in_force
 from recommender.mood import parse_mood
 from recommender.query import Query, Recommendation
 from vision.errors import NoFaceError
@@ -43,9 +47,15 @@ def recommend(
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, max=100)] = 20,
     strategy: Annotated[str, typer.Option(help=" | ".join(STRATEGIES))] = "match",
+    language: Languages = None,
+    year_from: FirstYear = None,
+    year_to: LastYear = None,
+    explicit: Explicit = True,
+    exclude_artist: LeftOutArtists = None,
     as_json: Annotated[bool, typer.Option("--json")] = False,
 ) -> None:
     """Recommend songs for a user, and a moment if one is shown, stated or described."""
+    songs = stated_filter(language or (), year_from, year_to, explicit, exclude_artist or ())
     settings = Settings()
     engine = build_engine(settings)
     emotion = None
@@ -58,14 +68,13 @@ def recommend(
         emotion=emotion,
         stated=parse_mood(mood) if mood else None,
         text=query,
+        songs=songs,
     )
-    database = build_database(settings)
-    database.check_schema()
-    found = answer_query(engine, database, question)
-    database.dispose()
-    answer, songs = found.recommendation, found.songs
+    with opened_database(settings) as database:
+        found = answer_query(engine, database, question)
+    answer = found.recommendation
     if as_json:
-        emit_json(_answer_json(answer, emotion))
+        emit_json(_answer_json(answer, found.songs, emotion))
         return
     if emotion is not None:
         sure = " (uncertain)" if emotion.uncertain else ""
@@ -73,12 +82,14 @@ def recommend(
     if answer.fallback:
         emit(f"fallback: {answer.fallback}")
     for ranked in answer.songs:
-        song = songs[ranked.song_id]
+        song = found.songs[ranked.song_id]
         why = ranked.reasons[0].text if ranked.reasons else ""
         emit(f"{ranked.rank:3d}. {song.artist} - {song.title}  [{why}]")
 
 
-def _answer_json(answer: Recommendation, emotion: EmotionScores | None) -> dict[str, Any]:
+def _answer_json(
+    answer: Recommendation, songs: Mapping[str, Song], emotion: EmotionScores | None
+) -> dict[str, Any]:
     return {
         "user": answer.user_id,
         "emotion": _emotion_json(emotion) if emotion else None,
@@ -86,6 +97,8 @@ def _answer_json(answer: Recommendation, emotion: EmotionScores | None) -> dict[
             {
                 "rank": s.rank,
                 "song": s.song_id,
+                "title": songs[s.song_id].title,
+                "artist": songs[s.song_id].artist,
                 "score": s.score,
                 "reasons": [
                     {"kind": r.kind, "weight": r.weight, "text": r.text} for r in s.reasons

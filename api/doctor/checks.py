@@ -10,6 +10,8 @@ from api.doctor import environment, models, storage
 from api.doctor.findings import Check, Finding, run_checks, wrong
 from data.settings import Settings, misread
 
+_EXPERIMENTS = "correct the file by docs/experiments.md, or unset ATTUNE_EXPERIMENTS_FILE"
+
 
 def examine() -> list[Finding]:
     """Look at the installation that the environment describes; nothing is changed."""
@@ -50,6 +52,7 @@ def checks_of(settings: Settings) -> list[Check]:
         ("disk", environment.check_disk, "make room"),
         ("database", storage.check_database, database),
         ("bundle", models.check_bundle, again),
+        ("experiments", models.check_arms, _EXPERIMENTS),
         ("expression", models.check_expression, "install attune again, or publish again"),
         ("encoder", models.check_encoder, "leave ATTUNE_ENCODER_FOLDER and _MODEL out"),
         ("port", environment.check_port, "set ATTUNE_HOST and ATTUNE_PORT"),
@@ -57,7 +60,7 @@ def checks_of(settings: Settings) -> list[Check]:
     ]
     checks = [Check(name, partial(look, settings), remedy) for name, look, remedy in rows]
     shipped = Check("models", models.check_shipped, "install attune again")
-    return [*checks[:4], shipped, *checks[4:]]
+    return [*checks[:5], shipped, *checks[5:]]
 
 
 def _invalid(error: ValidationError) -> Finding:

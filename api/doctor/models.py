@@ -1,4 +1,4 @@
-"""Checks of what answers are made by: the bundle, the models that ship, and the encoder."""
+"""Checks of what answers are made by: bundles, experiments, the models that ship, the encoder."""
 
 from __future__ import annotations
 
@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 
 from api.doctor.findings import Finding, ok, warning, wrong
-from data.artifacts import current_bundle, file_sha256
+from api.experiments import check_experiments
+from data.artifacts import current_bundle, file_sha256, open_bundle
 from data.errors import BundleNotFoundError, SchemaOutOfDateError, StorageError
 from data.settings import Settings
 
@@ -34,6 +35,17 @@ def check_bundle(settings: Settings) -> Finding:
     warm_up(engine)
     detail = f"{bundle.version} verifies, loads and answers; {len(engine.song_ids)} songs"
     return ok("bundle", detail)
+
+
+def check_arms(settings: Settings) -> Finding:
+    """Read the experiments file, and verify the bundles that its arms name."""
+    if settings.experiments_file is None:
+        return ok("experiments", "none: ATTUNE_EXPERIMENTS_FILE names no file")
+    found = check_experiments(settings)
+    for version in sorted(found.bundles):
+        open_bundle(settings.bundles / version)
+    arms = sum(len(one.arms) for one in found.experiment)
+    return ok("experiments", f"{len(found.experiment)} with {arms} arms, all bundles verify")
 
 
 def shipped_digests() -> dict[Path, str]:

@@ -43,7 +43,7 @@ def check_keys(settings: Settings) -> Finding:
     with _opened(settings) as database:
         database.check_schema()
         with database.session() as session:
-            keys = sum(key.revoked_at is None for key in ApiKeyRepository(session).list())
+            keys = sum(key.active for key in ApiKeyRepository(session).list())
     if is_loopback(settings.host):
         return ok("keys", f"{settings.host} is this machine alone and needs none; {keys} active")
     if not keys:

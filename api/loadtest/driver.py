@@ -16,6 +16,8 @@ from api.loadtest.wire import Connection, Outcome, request_bytes
 #: Boundary of the form that a picture is sent in; occurs in no JPEG.
 _BOUNDARY = "attune-bench-7d1f0c"
 _TICK_S = 0.001
+#: Pause before a client tries again where nobody listens.
+_AGAIN_S = 0.05
 
 
 def make_requests(plan: Plan) -> list[bytes]:
@@ -48,15 +50,14 @@ class Load:
         self._requests: Iterator[bytes] = itertools.cycle(make_requests(plan))
         self._open: list[Connection] = []
         self._idle: list[Connection] = []
+        self._reconnecting: set[asyncio.Task[None]] = set()
         self._until = self._from = 0.0
-        self._sent = 0
 
     async def run(self) -> Measured:
         """Load the service for ``warm_s + seconds``."""
         plan = self.plan
-        loop = asyncio.get_running_loop()
         for _ in range(plan.clients if plan.mode == "closed" else min(plan.clients, 64)):
-            await self._connect(loop)
+            await self._connect()
         started, cpu = time.perf_counter(), time.process_time()
         self._from = started + plan.warm_s
         self._until = self._from + plan.seconds
@@ -65,15 +66,15 @@ class Load:
                 connection.send(next(self._requests))
             await asyncio.sleep(plan.warm_s + plan.seconds)
         else:
-            await self._send_at_rate(loop, started)
+            await self._send_at_rate(started)
         used = (time.process_time() - cpu) / (time.perf_counter() - started)
         await self._drain()
         for connection in self._open:
             connection.close()
         return self._measured(used)
 
-    async def _connect(self, loop: asyncio.AbstractEventLoop) -> Connection:
-        _, connection = await loop.create_connection(
+    async def _connect(self) -> Connection:
+        _, connection = await asyncio.get_running_loop().create_connection(
             lambda: Connection(self._answered), "127.0.0.1", self.plan.port
         )
         self._open.append(connection)
@@ -96,34 +97,42 @@ class Load:
     def _again(self, connection: Connection) -> None:
         """Replace a connection that broke, as a browser would."""
         self._open.remove(connection)
-        loop = asyncio.get_running_loop()
+        task = asyncio.get_running_loop().create_task(self._reconnect())
+        self._reconnecting.add(task)  # the loop itself holds no task
+        task.add_done_callback(self._reconnecting.discard)
 
-        async def reconnect() -> None:
+    async def _reconnect(self) -> None:
+        """Try until somebody listens again: a client that is lost would be load that is lost."""
+        while (began := time.perf_counter()) < self._until:
             try:
-                fresh = await self._connect(loop)
+                fresh = await self._connect()
             except OSError:
-                now = time.perf_counter()
-                self.outcomes.append(Outcome(0, now, now, fit=False))
+                self.outcomes.append(Outcome(0, began, time.perf_counter(), fit=False))
+                await asyncio.sleep(_AGAIN_S)
+            else:
+                fresh.send(next(self._requests))
                 return
-            fresh.send(next(self._requests))
 
-        self._task = loop.create_task(reconnect())
-
-    async def _send_at_rate(self, loop: asyncio.AbstractEventLoop, started: float) -> None:
-        """Send what is due at every tick; a late tick sends what it missed."""
-        rate = self.plan.rate
-        while (now := time.perf_counter()) < self._until:
-            for number in range(self._sent, int((now - started) * rate)):
-                await self._send_one(loop, started + number / rate)
-            self._sent = int((now - started) * rate)
+    async def _send_at_rate(self, started: float) -> None:
+        """Send what is due at every tick; a late tick, the last too, sends what it missed."""
+        rate, sent = self.plan.rate, 0
+        while True:
+            now = min(time.perf_counter(), self._until)
+            due = int((now - started) * rate)
+            for number in range(sent, due):
+                await self._send_one(started + number / rate)
+            sent = due
+            if now >= self._until:
+                return
             await asyncio.sleep(_TICK_S)
 
-    async def _send_one(self, loop: asyncio.AbstractEventLoop, due: float) -> None:
+    async def _send_one(self, due: float) -> None:
         while self._idle and not self._idle[-1].is_open:
-            self._idle.pop()
+            # A server hangs up on who was silent for some seconds; another may take the place.
+            self._open.remove(self._idle.pop())
         if not self._idle and len(self._open) < self.plan.clients:
             try:
-                await self._connect(loop)
+                await self._connect()
             except OSError:
                 self.outcomes.append(Outcome(0, due, time.perf_counter(), fit=False))
                 return

@@ -11,8 +11,8 @@ import platform
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict
 from importlib.metadata import version
 from pathlib import Path
@@ -20,11 +20,12 @@ from typing import Any
 
 from pydantic import Field
 
+from api.loadtest.homes import contents_of, serving
 from api.loadtest.plan import Measured, Plan
 from api.loadtest.scenarios import Scenario, paths_of, write_photos
 from api.loadtest.servers import Server, Watch, running, settle
 from data.config import FrozenConfig
-from data.errors import ConfigError
+from data.errors import BenchmarkError, ConfigError
 from data.settings import Settings
 
 Report = Callable[[str], None]
@@ -79,7 +80,11 @@ def machine() -> dict[str, Any]:
 
 
 def measure(server: Server, plan: Plan) -> Level:
-    """Run one plan from a process of its own, and watch the server meanwhile."""
+    """Run one plan from a process of its own, and watch the server meanwhile.
+
+    Raises:
+        BenchmarkError: if the generator failed, as when nobody listens.
+    """
     watch = Watch(server.pid, every_s=max(0.25, plan.seconds / 120))
     done = subprocess.run(
         [sys.executable, "-m", "api.loadtest.driver"],
@@ -89,7 +94,7 @@ def measure(server: Server, plan: Plan) -> Level:
     settle(server.pid)
     if done.returncode:
         said = done.stderr.strip().splitlines() or ["it said nothing"]
-        raise ConfigError(f"the load generator failed: {said[-1]}")
+        raise BenchmarkError(f"the load generator failed: {said[-1]}")
     measured = Measured.model_validate_json(done.stdout)
     return {
         "system": server.name,
@@ -129,8 +134,6 @@ def _home(
 
 def _facts(home: Path) -> tuple[list[str], dict[str, Any]]:
     """Return the listeners of a home, and what is told of it."""
-    from data.db.repositories import SongRepository, UserRepository
-    from recommender.bootstrap import build_database
     from recommender.loading import bundle_or_none, load_model
 
     settings = Settings(home=home)
@@ -138,38 +141,22 @@ def _facts(home: Path) -> tuple[list[str], dict[str, Any]]:
     if bundle is None:
         raise ConfigError(f"{home} holds no bundle: `attune demo --no-serve` makes one")
     model, _ = load_model(settings, bundle)
-    database = build_database(settings)
-    try:
-        database.check_schema()
-        with database.session() as session:
-            users, songs = UserRepository(session).ids(), SongRepository(session).count()
-    finally:
-        database.dispose()
-    if not users:
-        raise ConfigError(f"{home} holds no users: nobody could be recommended anything")
+    contents = contents_of(settings)
     # Every part that is asked at a request, so that others know what the figures pay for.
     parts = sorted(model.taste) if hasattr(model, "taste") else []
-    return users, {"songs": songs, "listeners": len(users), "parts": parts}
+    facts = {"songs": contents.songs, "listeners": len(contents.users), "parts": parts}
+    return contents.users, facts
 
 
-def _servers(home: Path, config: LoadConfig) -> Iterator[Any]:
-    environment = {
-        "ATTUNE_HOME": str(home.resolve()),
-        # What is measured is the service: nothing new is embedded meanwhile.
-        "ATTUNE_EMBED_WORKER": "false",
-        "ATTUNE_LOG_LEVEL": os.environ.get("ATTUNE_LOG_LEVEL", "INFO"),
-        "OMP_NUM_THREADS": "1",
-    }
-    words = ["-m", "api", "serve", "--port", "{port}", "--workers", str(config.workers)]
-    yield running(ATTUNE, words, "/health/ready", environment)
-    # The same service without the answers that it gave a moment ago: listeners who come back
-    # within seconds flatter a service that keeps them.
-    fresh = {**environment, "ATTUNE_ANSWERS_KEPT": "0"}
-    yield running(COMPUTING, words, "/health/ready", fresh)
+def _servers(home: Path, config: LoadConfig) -> Iterator[AbstractContextManager[Server]]:
+    yield serving(home, ATTUNE, config.workers)
+    # The same service without what it keeps from one request to the next: listeners who come back
+    # within seconds flatter a service that does.
+    yield serving(home, COMPUTING, config.workers, answers_kept=0, histories_kept=0)
     if config.baseline:
         words = ["-m", "uvicorn", config.baseline, "--port", "{port}", "--log-level", "warning"]
         # As it comes: the obvious way pins no threads.
-        plain: Mapping[str, str] = {"ATTUNE_HOME": str(home.resolve())}
+        plain = {"ATTUNE_HOME": str(home.resolve())}
         yield running(OBVIOUS, words, "/health/ready", plain, wait_s=300)
 
 

@@ -9,19 +9,21 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+from api.loadtest.homes import contents_of, serving
 from api.loadtest.matrix import measure
 from api.loadtest.plan import Plan
 from api.loadtest.scenarios import Scenario, paths_of
-from api.loadtest.servers import Server, running
 from data.artifacts import current_bundle, publish_bundle
-from data.errors import ConfigError
+from data.errors import AttuneError, BenchmarkError
 from data.settings import Settings
 
 _TIMEOUT_S = 120.0
+#: At the start of a level, not counted: reloads begin after it.
+_WARM_S = 1.0
 
 
 def run_reloads(
@@ -39,55 +41,55 @@ def run_reloads(
         report: told of every level.
 
     Raises:
-        ConfigError: if the home cannot be served, or a reload was refused.
+        ArtifactError: if the home holds no bundle.
+        ConfigError: if it holds no listeners.
+        BenchmarkError: if it cannot be served, or a reload failed.
     """
     with tempfile.TemporaryDirectory(prefix="attune-reload-") as folder:
         copy = _copied(home, Path(folder))
-        paths = paths_of(Scenario.recommend, _listeners(copy))
-        with _serving(copy) as server:
-            plan = Plan(port=server.port, clients=clients, seconds=seconds, warm_s=1, paths=paths)
+        paths = paths_of(Scenario.recommend, contents_of(Settings(home=copy)).users)
+        with serving(copy) as server, ThreadPoolExecutor(1) as beside:
+            plan = Plan(
+                port=server.port, clients=clients, seconds=seconds, warm_s=_WARM_S, paths=paths
+            )
             quiet = measure(server, plan)
             report(f"left alone: {_told(quiet)}")
-            reloads = Reloads(server, copy, count, seconds)
+            pause_s = seconds / (count + 1)
+            reloads = beside.submit(
+                reload_often, server.port, copy, count, pause_s, _WARM_S + pause_s
+            )
             during = measure(server, plan)
             taken = reloads.result()
             report(f"{len(taken)} reloads: {_told(during)}")
     return {"clients": clients, "reload_s": taken, "quiet": quiet, "during": during}
 
 
-class Reloads:
-    """Publishes and reloads in a thread, evenly over a level."""
+def reload_often(
+    port: int, home: Path, count: int, pause_s: float, after_s: float = 0.0
+) -> list[float]:
+    """Publish and reload, again and again; return the seconds of each reload.
 
-    def __init__(self, server: Server, home: Path, count: int, seconds: float) -> None:
-        self._server, self._home, self._count = server, home, count
-        self._pause = seconds / (count + 1)
-        self._taken: list[float] = []
-        self._failed: str | None = None
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
+    Args:
+        port: of the service.
+        home: of the service; its bundle in force is published under new versions.
+        count: of reloads.
+        pause_s: from the beginning of one to that of the next, at least.
+        after_s: until the first.
 
-    def result(self) -> list[float]:
-        """Return the seconds of each reload, when the last is done.
-
-        Raises:
-            ConfigError: if one was refused.
-        """
-        self._thread.join()
-        if self._failed is not None:
-            raise ConfigError(f"reload {len(self._taken) + 1} failed: {self._failed}")
-        return self._taken
-
-    def _run(self) -> None:
-        nap = threading.Event()
-        nap.wait(1 + self._pause)  # after what the level does not count
-        for _ in range(self._count):
-            due = time.perf_counter() + self._pause
-            try:
-                self._taken.append(_reload(self._server.port, _published(self._home)))
-            except (OSError, http.client.HTTPException, ConfigError) as exc:
-                self._failed = str(exc)
-                return
-            nap.wait(max(0.0, due - time.perf_counter()))
+    Raises:
+        BenchmarkError: if one failed, or was refused.
+    """
+    nap = threading.Event()
+    nap.wait(after_s)
+    taken: list[float] = []
+    for number in range(1, count + 1):
+        due = time.perf_counter() + pause_s
+        try:
+            taken.append(_reload(port, _published(home)))
+        except (AttuneError, OSError, http.client.HTTPException, ValueError) as exc:
+            raise BenchmarkError(f"reload {number} of {count} failed: {exc}") from exc
+        nap.wait(max(0.0, due - time.perf_counter()))
+    return taken
 
 
 def _copied(home: Path, folder: Path) -> Path:
@@ -101,31 +103,6 @@ def _copied(home: Path, folder: Path) -> Path:
         (folder / "cache").mkdir(exist_ok=True)
         shutil.copyfile(file, folder / "cache" / file.name)
     return folder
-
-
-def _listeners(home: Path) -> list[str]:
-    from data.db.repositories import UserRepository
-    from recommender.bootstrap import build_database
-
-    database = build_database(Settings(home=home, database_url=None))
-    try:
-        database.check_schema()
-        with database.session() as session:
-            found = list(UserRepository(session).ids())
-    finally:
-        database.dispose()
-    if not found:
-        raise ConfigError("the home holds no users: nobody could be recommended anything")
-    return found
-
-
-def _serving(home: Path) -> AbstractContextManager[Server]:
-    environment = {
-        "ATTUNE_HOME": str(home), "ATTUNE_EMBED_WORKER": "false", "ATTUNE_WORKERS": "1",
-        "OMP_NUM_THREADS": "1",
-    }  # fmt: skip
-    words = ["-m", "api", "serve", "--port", "{port}"]
-    return running("attune", words, "/health/ready", environment)
 
 
 def _published(home: Path) -> str:
@@ -144,7 +121,7 @@ def _reload(port: int, version: str) -> float:
     finally:
         connection.close()
     if said.get("model_version") != version:
-        raise ConfigError(str(said.get("detail", said)))
+        raise BenchmarkError(str(said.get("detail", said)))
     return round(time.perf_counter() - began, 3)
 
 

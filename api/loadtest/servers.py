@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO
 
-from data.errors import ConfigError
+from data.errors import BenchmarkError
 
 #: A process rests if it used less than this share of a core for this long, seconds.
 _RESTING, _PAUSE_S = 0.15, 0.3
@@ -59,12 +59,12 @@ class Usage:
 
 @contextmanager
 def running(
-    name: str, words: list[str], ready: str, environment: Mapping[str, str], wait_s: float = 90
+    name: str, words: list[str], ready: str, environment: Mapping[str, str], wait_s: float = 120
 ) -> Iterator[Server]:
     """Run ``python WORDS`` with ``{port}`` filled in until the block ends.
 
     Raises:
-        ConfigError: if ``ready`` does not answer 200 in time.
+        BenchmarkError: if ``ready`` does not answer 200 in time.
     """
     port = free_port()
     command = [sys.executable, *(word.format(port=port) for word in words)]
@@ -89,7 +89,7 @@ def _wait_until_ready(
             said.seek(0)
             words = said.read().decode(errors="replace").strip().splitlines() or ["it said nothing"]
             command = " ".join(str(word) for word in process.args[1:])  # type: ignore[index]
-            raise ConfigError(f"`python {command}` did not become ready: {words[-1]}")
+            raise BenchmarkError(f"`python {command}` did not become ready: {words[-1]}")
         time.sleep(0.05)
 
 
@@ -115,7 +115,7 @@ def _is_ready(port: int, path: str) -> bool:
         connection.request("GET", path)
         answer = connection.getresponse()
         answer.read()
-    except OSError:
+    except (OSError, http.client.HTTPException):
         return False
     else:
         return answer.status == 200

@@ -33,9 +33,7 @@ def reload(request: Request) -> ReloadOut:
     (`bundle_refused`), as is a wrong file of experiments (`experiments_refused`): what was in force
     stays.
     """
-    keeper = services(request).keeper
-    assert keeper is not None  # the application always has one
-    done = keeper.reload()
+    done = services(request).keeper.reload()
     return ReloadOut(
         model_version=done.version,
         previous=done.previous,

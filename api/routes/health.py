@@ -35,13 +35,13 @@ def ready(request: Request) -> ReadyOut | Response:
     missing = _missing(running)
     if version is not None and not missing:
         return _ready(running, version)
-    detail = "; ".join(_REMEDIES[part] for part in missing)
+    said = [_REMEDIES[part] for part in missing]
+    detail = "; ".join([*said, *_refusals(running.keeper.refused)])
     return problem(NOT_READY, request_id(request), detail, missing=missing, model_version=version)
 
 
 def _ready(running: Services, version: str) -> ReadyOut:
-    trouble = running.watcher.trouble if running.watcher else None
-    refused = running.keeper.refused if running.keeper else {}
+    trouble, refused = running.keeper.songs_trouble, running.keeper.refused
     return ReadyOut(
         status="degraded" if refused else "ready",
         model_version=version,
@@ -50,16 +50,18 @@ def _ready(running: Services, version: str) -> ReadyOut:
         songs="degraded" if trouble else "ready",
         bundle="degraded" if "bundle" in refused else "ready",
         experiments="degraded" if "experiments" in refused else "ready",
-        songs_pending=running.watcher.pending if running.watcher else 0,
-        detail="; ".join(_details(trouble, refused)) or None,
+        songs_pending=running.keeper.songs_pending,
+        detail="; ".join([*_refusals(refused), *_failing(trouble)]) or None,
     )
 
 
-def _details(trouble: str | None, refused: Mapping[str, str]) -> list[str]:
-    said = [f"{what} refused: {why}" for what, why in refused.items()]
-    if trouble:
-        said.append(f"the last look for new songs failed ({trouble}); the log says where")
-    return said
+def _refusals(refused: Mapping[str, str]) -> list[str]:
+    return [f"{what} refused: {why}" for what, why in refused.items()]
+
+
+def _failing(trouble: str | None) -> list[str]:
+    said = f"the last look for new songs failed ({trouble}); the log says where"
+    return [said] if trouble else []
 
 
 def _missing(running: Services) -> list[str]:

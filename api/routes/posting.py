@@ -43,8 +43,7 @@ def post_song(
     check_key(idempotency_key)
     running = services(request)
     posted, duplicate = _store(running, body, idempotency_key)
-    if running.keeper is not None:
-        running.keeper.wake()
+    running.keeper.wake()
     song = _detail(running, posted.song_id)
     response.status_code = 201 if posted.created else 200
     response.headers["Location"] = f"/songs/{quote(song.id, safe='')}"

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from starlette.concurrency import run_in_threadpool
 
 from api import metrics
@@ -16,6 +16,7 @@ from api.notice import notice_version
 from api.openapi import picture_body
 from api.params import RecommendParams
 from api.problem import request_id
+from api.query_model import QueryModel
 from api.remembering import check_remember, remember_emotion
 from api.rendering import rendered
 from api.schemas import (
@@ -39,10 +40,13 @@ from recommender.text import checked_text
 router = APIRouter(tags=["recommend"])
 
 
+_PARAMS = QueryModel(RecommendParams)
+
+
 async def recommend(
     request: Request,
-    params: Annotated[RecommendParams, Query()],
-    caller: Annotated[Caller, Depends(require("recommend"))],
+    caller: Annotated[Caller, Depends(require("recommend"))],  # before anything is said of the rest
+    params: Annotated[RecommendParams, Depends(_PARAMS)],
 ) -> Response:
     """Recommend songs that fit the listener and the moment.
 
@@ -97,7 +101,10 @@ async def recommend(
     return rendered(answered, items)
 
 
-_DOCUMENTED: dict[str, Any] = {"response_model": RecommendationOut, "openapi_extra": picture_body()}
+_DOCUMENTED: dict[str, Any] = {
+    "response_model": RecommendationOut,
+    "openapi_extra": {"parameters": _PARAMS.documented(), **picture_body()},
+}
 router.get("/recommend", operation_id="recommend", **_DOCUMENTED)(recommend)
 router.post("/recommend", operation_id="recommend_post", **_DOCUMENTED)(recommend)
 

@@ -32,10 +32,8 @@ def search(request: Request, params: Annotated[SongSearch, Query()]) -> Response
             artist=params.artist,
             genre=params.genre,
             tag=params.tag,
-            language=params.language,
-            year_from=params.year_from,
-            year_to=params.year_to,
-            explicit=params.explicit,
+            songs=params.to_filter(),
+            only_explicit=params.explicit is True,
             after=params.cursor,
             limit=params.n,
         )

@@ -14,7 +14,7 @@ from api.problem import request_id
 from api.security import Caller, require
 from api.state import services
 from api.user_schemas import HistoryEvent, HistoryOut
-from data.db.repositories import InteractionRepository, UserRepository
+from data.db.repositories import InteractionRepository, SongRepository, UserRepository
 
 router = APIRouter(tags=["users"])
 UserPath = Annotated[
@@ -47,9 +47,10 @@ def history(
     caller.check_user(user)
     with services(request).database.session() as session:
         rows, after = InteractionRepository(session).page(user, n, cursor)
+        songs = SongRepository(session).get_many([row.song_id for row in rows])
     return HistoryOut(
         user=user,
-        items=[HistoryEvent.from_row(row) for row in rows],
+        items=[HistoryEvent.from_row(row, songs.get(row.song_id)) for row in rows],
         next_cursor=None if after is None else str(after),
         request_id=request_id(request),
     )
@@ -64,7 +65,7 @@ def export(request: Request, user: UserPath, caller: Reader) -> dict[str, Any]:
     caller.check_user(user)
     with services(request).database.session() as session:
         found = UserRepository(session).export(user)
-    if not found["known"] and not found["api_keys"]:
+    if found is None:
         raise UnknownUserError(f"nothing is stored about a user {user[:60]!r}")
     return found
 

@@ -1,7 +1,6 @@
 // What a listener does with the songs of a list: sent at once, shown at once, taken back if it failed.
 import { Problem, feedback, mute, newKey, unmute } from "./api.js";
 import { byId, el, toast } from "./dom.js";
-import { dropDot } from "./plane.js";
 import { explain } from "./problems.js";
 import { leave } from "./songs.js";
 
@@ -31,7 +30,6 @@ export async function record(list, item, event) {
     underway.delete(key);
   }
   list.answered.add(item.song.id);
-  if (event === "skip" || event === "dislike") dropDot(byId("plane"), item.song.id);
   toast(`${DONE[event]}: ${item.song.title}`);
   list.changed();
   return true;
@@ -80,8 +78,8 @@ async function takeBack(list, artist, restore, undo) {
     return;
   }
   list.muted.delete(artist);
-  list.changed();
   restore();
+  list.changed();
   toast(`${artist} may come again`);
 }
 

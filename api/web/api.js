@@ -39,11 +39,11 @@ async function problemOf(response) {
 }
 
 /**
- * Ask the service.
- * @throws {Problem} with the service's code, or `network`, or `timeout`.
+ * Ask the service, and `read` what it answers: an answer that breaks off is a failure, too.
+ * @throws {Problem} with the service's code, or `network`, `offline` or `timeout`.
  * @throws {DOMException} AbortError, when the caller's own `signal` says so.
  */
-async function call(path, { headers = {}, signal, ...options } = {}) {
+async function call(path, { headers = {}, signal, ...options } = {}, read = () => null) {
   const key = storedKey();
   const auth = key ? { Authorization: `Bearer ${key}` } : {};
   const late = AbortSignal.timeout(PATIENCE);
@@ -56,15 +56,15 @@ async function call(path, { headers = {}, signal, ...options } = {}) {
       signal: both,
       headers: { ...headers, ...auth },
     });
+    if (response.ok) return await read(response);
   } catch (error) {
     if (signal?.aborted) throw error;
     throw new Problem(late.aborted ? "timeout" : navigator.onLine ? "network" : "offline");
   }
-  if (!response.ok) throw await problemOf(response);
-  return response;
+  throw await problemOf(response);
 }
 
-const json = (path, options) => call(path, options).then((response) => response.json());
+const json = (path, options) => call(path, options, (response) => response.json());
 const of = (user) => `users/${encodeURIComponent(user)}`;
 const sending = (body, key) => ({
   method: "POST",
@@ -87,13 +87,14 @@ export async function welcome() {
 /**
  * Ask for songs.
  * @param {{user: string, strategy: string, offset: number, n: number, source: object,
- *   filters: object, session: string|null}} question
+ *   filters: object, remember: boolean, session: string|null}} question
  *   source: {kind: "frames", frames: Blob[]} | {kind: "mood", mood} |
  *   {kind: "words", words: string} | {kind: "none"}; filters: query parameters;
- *   session: the token of the answer whose next page this is.
+ *   remember: keep the mood of this answer; session: the token of the answer whose next page this is.
  */
-export async function recommend({ user, strategy, offset, n, source, filters = {}, session = null }, signal) {
+export async function recommend({ user, strategy, offset, n, source, filters, remember, session }, signal) {
   const query = new URLSearchParams({ user, n, offset, strategy, ...filters });
+  if (remember) query.set("remember", "true");
   if (session) query.set("session", session);
   let body;
   if (source.kind === "mood") {
@@ -119,8 +120,6 @@ export function newKey() {
   return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join("-");
 }
 
-export const songOf = (song) => json(`songs/${encodeURIComponent(song)}`);
-
 /** What a song's words and tags say of its mood. */
 export const songMood = (song) => json(`songs/${encodeURIComponent(song)}/mood`);
 
@@ -135,16 +134,12 @@ export const mutedArtists = (user) => json(`${of(user)}/muted-artists`);
 /** Make a journey: {user, from, to, length | minutes, exclude}. */
 export const makeJourney = (body, key) => json("playlists", sending(body, key));
 
-/** A file of the service, with the key that a plain link could not send. */
-export async function file(path) {
-  const response = await call(path.replace(/^\//, "")); // relative: the service may live under a path
-  const named = /filename="([^"]+)"/.exec(response.headers.get("Content-Disposition") ?? "");
-  return { blob: await response.blob(), name: named?.[1] ?? path.split("/").at(-1) };
-}
+/** A file of the service, with the key that a plain link could not send; relative, as all paths here. */
+export const file = (path) => call(path.replace(/^\//, ""), {}, (response) => response.blob());
 
 export const history = (user, cursor, n) =>
   json(`${of(user)}/history?${new URLSearchParams({ n, ...(cursor ? { cursor } : {}) })}`);
 export const exported = (user) => json(`${of(user)}/export`);
 export const erase = (user) => call(of(user), { method: "DELETE" });
-export const emotions = (user) => json(`${of(user)}/emotions`);
+export const emotions = (user, n) => json(`${of(user)}/emotions?${new URLSearchParams({ n })}`);
 export const forgetEmotions = (user) => call(`${of(user)}/emotions`, { method: "DELETE" });

@@ -44,7 +44,7 @@ function saying({ quadrants, lines }) {
   if (!quadrants) return [el("p", {}, "Neither its words nor its tags tell a mood.")];
   const [first, second] = Object.entries(quadrants)
     .sort(([, a], [, b]) => b - a)
-    .map(([word, share]) => `${word} (${Math.round(share * 100)} %)`);
+    .map(([word, share]) => `${word} (${Math.round(share * 100)}%)`);
   const clear = Math.max(...Object.values(quadrants)) >= CLEAR;
   return [
     el("p", {}, `What its words say: ${clear ? "" : "no clear mood, "}most likely ${first}, else ${second}.`),

@@ -6,7 +6,7 @@ import { JourneyPad, drawTrip } from "./journeypad.js";
 import { listener } from "./listener.js";
 import { WORDS, nearestWord, region, wordAt } from "./moods.js";
 import { explain, explainFallback } from "./problems.js";
-import { minutes, moodTag, reasons } from "./songs.js";
+import { howMany, minutes, moodTag, reasons } from "./songs.js";
 import { clearTrouble, showTrouble } from "./trouble.js";
 import { goTo } from "./views.js";
 
@@ -85,7 +85,7 @@ async function send(body, key) {
 // --- answering ----------------------------------------------------------------------------
 
 function length(playlist) {
-  const songs = `${playlist.items.length} songs`;
+  const songs = howMany(playlist.items);
   if (!playlist.duration_s) return songs;
   const more = playlist.durations_unknown ? ", and some of unknown length" : "";
   return `${songs}, ${Math.round(playlist.duration_s / 60)} minutes${more}`;
@@ -143,10 +143,11 @@ function stop(item) {
 }
 
 function downloads(playlist) {
+  const way = `attune-${nearestWord(playlist.from)}-to-${nearestWord(playlist.to)}`;
   const save = (format) => async () => {
+    const name = `${way}.${format}`;
     try {
-      const { blob, name } = await file(playlist.links[format]);
-      keep(blob, name);
+      keep(await file(playlist.links[format]), name);
       toast(`Saved as ${name}`);
     } catch (error) {
       toast(`${explain(error).title}. Nothing was saved.`);

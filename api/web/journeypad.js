@@ -1,12 +1,18 @@
 // The plane with two knobs, A where a journey starts and B where it ends, and its way drawn between.
 import { el, svg } from "./dom.js";
-import { WORDS, describe, isKnown, moodColour, region } from "./moods.js";
-import { axes } from "./plane.js";
-import { MOVES, clamp } from "./moodpad.js";
+import { Knob, SIDE, at, axes, distance, draggable, put } from "./field.js";
+import { WORDS, isKnown, moodColour, region } from "./moods.js";
 
-const SIDE = 320;
-const at = (mood) => [(SIDE / 2) * (1 + mood.valence), (SIDE / 2) * (1 - mood.arousal)];
+const NEAR = 0.2; // of the plane's unit: a word nearer to a knob or the way would be struck through
 const line = (points) => points.map((mood, i) => `${i ? "L" : "M"}${at(mood).join(" ")}`).join("");
+
+/** How far a point lies from the way between two others. */
+function aside(point, a, b) {
+  const [v, w] = [b.valence - a.valence, b.arousal - a.arousal];
+  const along = ((point.valence - a.valence) * v + (point.arousal - a.arousal) * w) / (v * v + w * w || 1);
+  const t = Math.max(0, Math.min(1, along));
+  return distance(point, { valence: a.valence + t * v, arousal: a.arousal + t * w });
+}
 
 export class JourneyPad {
   /**
@@ -20,11 +26,10 @@ export class JourneyPad {
     this.way = svg("path", { class: "way-line" });
     this.words = WORDS.map((word) => {
       const label = el("span", { class: "word", "aria-hidden": true }, word.word);
-      label.style.left = `${50 + 50 * word.valence}%`;
-      label.style.top = `${50 - 50 * word.arousal}%`;
+      put(label, word);
       return label;
     });
-    this.field = el(
+    const field = el(
       "div",
       { class: "plane-field" },
       ...axes(),
@@ -34,89 +39,37 @@ export class JourneyPad {
         { viewBox: `0 0 ${SIDE} ${SIDE}`, preserveAspectRatio: "none", class: "plane", "aria-hidden": true },
         this.way,
       ),
-      this.knobs.a,
-      this.knobs.b,
+      this.knobs.a.node,
+      this.knobs.b.node,
     );
     host.replaceChildren(
-      this.field,
+      field,
       el(
         "p",
         { class: "hint", id: "ends-hint" },
         "Drag A and B, or tap: the nearer one comes. With the keyboard, use the arrow keys.",
       ),
     );
-    this.#pointer();
+    draggable(field, (event, mood) => this.knobs[this.#nearer(mood)]);
   }
 
   /** Move both ends; does not call `onchange`. */
   set({ a, b }) {
     this.ends = { a, b };
-    for (const end of ["a", "b"]) {
-      const mood = this.ends[end];
-      const knob = this.knobs[end];
-      knob.style.left = `${50 + 50 * mood.valence}%`;
-      knob.style.top = `${50 - 50 * mood.arousal}%`;
-      knob.style.setProperty("--dot", moodColour(mood));
-      knob.setAttribute("aria-valuenow", mood.valence);
-      knob.setAttribute("aria-valuetext", describe(mood));
-    }
+    this.knobs.a.set(a);
+    this.knobs.b.set(b);
     this.way.setAttribute("d", line([a, b]));
-    const under = (w) => [a, b].some((m) => Math.hypot(m.valence - w.valence, m.arousal - w.arousal) < 0.2);
-    WORDS.forEach((word, i) => (this.words[i].hidden = under(word))); // a knob would cover it
+    WORDS.forEach((word, i) => (this.words[i].hidden = aside(word, a, b) < NEAR));
   }
 
-  #move(end, mood) {
-    this.set({ ...this.ends, [end]: { valence: clamp(mood.valence), arousal: clamp(mood.arousal) } });
-    this.onchange(this.ends);
-  }
+  #nearer = (mood) => (distance(this.ends.a, mood) <= distance(this.ends.b, mood) ? "a" : "b");
 
-  #knob(end, label) {
-    return el(
-      "div",
-      {
-        class: `knob end ${end}`,
-        role: "slider",
-        tabindex: 0,
-        "aria-label": label,
-        "aria-valuemin": -1,
-        "aria-valuemax": 1,
-        "aria-roledescription": "two-way slider",
-        "aria-describedby": "ends-hint",
-        onkeydown: (event) => {
-          const move = MOVES[event.key];
-          if (!move) return;
-          event.preventDefault();
-          const { valence, arousal } = this.ends[end];
-          this.#move(end, { valence: valence + move[0], arousal: arousal + move[1] });
-        },
-      },
-      end.toUpperCase(),
-    );
-  }
-
-  #pointer() {
-    let held = null;
-    const point = (event) => {
-      const box = this.field.getBoundingClientRect();
-      return {
-        valence: (2 * (event.clientX - box.left)) / box.width - 1,
-        arousal: 1 - (2 * (event.clientY - box.top)) / box.height,
-      };
+  #knob(end, name) {
+    const onmove = (mood) => {
+      this.set({ ...this.ends, [end]: mood });
+      this.onchange(this.ends);
     };
-    const away = (end, mood) =>
-      Math.hypot(this.ends[end].valence - mood.valence, this.ends[end].arousal - mood.arousal);
-    this.field.addEventListener("pointerdown", (event) => {
-      if (event.button !== 0) return;
-      const mood = point(event);
-      held = away("a", mood) <= away("b", mood) ? "a" : "b";
-      this.field.setPointerCapture(event.pointerId);
-      this.#move(held, mood);
-      this.knobs[held].focus({ preventScroll: true });
-      event.preventDefault();
-    });
-    this.field.addEventListener("pointermove", (event) => {
-      if (held && this.field.hasPointerCapture(event.pointerId)) this.#move(held, point(event));
-    });
+    return new Knob({ name, hint: "ends-hint", mark: end.toUpperCase(), look: `end ${end}`, onmove });
   }
 }
 

@@ -1,12 +1,13 @@
 // What the service keeps about a listener: to read, to take along, to take back, to erase.
-import { emotions, erase, exported, forgetEmotions, history, mutedArtists, songOf, unmute } from "./api.js";
+import { emotions, erase, exported, forgetEmotions, history, mutedArtists, unmute } from "./api.js";
 import { byId, el, keep, toast } from "./dom.js";
 import { listener, named, onListener } from "./listener.js";
 import { explain } from "./problems.js";
 import { clearTrouble, showTrouble } from "./trouble.js";
 import { currentView, onView } from "./views.js";
 
-const PAGE = 8;
+const PAGE = 8; // events at a time
+const SHOWN = 20; // remembered moods
 const DID = {
   play: "Played",
   complete: "Heard to the end",
@@ -16,39 +17,20 @@ const DID = {
   save: "Saved",
 };
 
-const songs = new Map();
 const day = new Intl.DateTimeFormat("en", { dateStyle: "medium" });
 const when = (at) => el("time", { datetime: at }, day.format(new Date(at)));
 const empty = (text) => el("p", { class: "hint" }, text);
 let turn = 0;
 
-/** The song behind an id; one that has left the catalogue keeps its id as a name. */
-function titled(id) {
-  if (!songs.has(id))
-    songs.set(
-      id,
-      songOf(id).catch(() => ({ title: id, artist: "" })),
-    );
-  return songs.get(id);
-}
-
-async function rows(items) {
-  const known = await Promise.all(items.map((item) => titled(item.song)));
-  return items.map((item, i) =>
-    el(
-      "li",
-      {},
-      el("span", { class: "did" }, DID[item.event] ?? item.event, item.count > 1 && ` ${item.count} times`),
-      el(
-        "span",
-        { class: "what" },
-        known[i].title,
-        known[i].artist && el("span", { class: "about" }, known[i].artist),
-      ),
-      when(item.at),
-    ),
+// A song that has left the catalogue has only its id for a name.
+const done = ({ song, title, artist, event, count, at }) =>
+  el(
+    "li",
+    { tabindex: -1 },
+    el("span", { class: "did" }, DID[event] ?? event, count > 1 && ` ${count} times`),
+    el("span", { class: "what" }, title ?? song, artist && el("span", { class: "about" }, artist)),
+    when(at),
   );
-}
 
 async function drawHistory(user, mine) {
   const host = byId("history");
@@ -57,34 +39,42 @@ async function drawHistory(user, mine) {
   let cursor = null;
   const page = async () => {
     const answer = await history(user, cursor, PAGE);
-    const fresh = await rows(answer.items);
-    if (mine !== turn) return;
+    if (mine !== turn) return null;
+    const fresh = answer.items.map(done);
     list.append(...fresh);
     cursor = answer.next_cursor;
     more.hidden = !cursor;
-    host.replaceChildren(...(list.children.length ? [list, more] : [empty("Nothing yet.")]));
+    return fresh[0];
   };
-  more.addEventListener("click", () => page().catch((error) => toast(explain(error).title)));
-  await page();
+  more.addEventListener("click", async () => {
+    if (more.getAttribute("aria-busy")) return; // a second press would bring the same page twice
+    more.setAttribute("aria-busy", "true");
+    try {
+      (await page())?.focus();
+    } catch (error) {
+      toast(`${explain(error).title}.`);
+    }
+    more.removeAttribute("aria-busy");
+  });
+  const first = await page();
+  if (mine === turn) host.replaceChildren(...(first ? [list, more] : [empty("Nothing yet.")]));
 }
 
 async function drawMuted(user, mine) {
   const { items } = await mutedArtists(user);
   if (mine !== turn) return;
-  const row = ({ artist }) => {
-    const node = el(
+  const row = ({ artist }) =>
+    el(
       "li",
       {},
       el("span", { class: "what" }, artist),
       el(
         "button",
-        { type: "button", class: "act", onclick: () => allow(user, artist, node) },
+        { type: "button", class: "act", onclick: () => allow(user, artist) },
         "Allow again",
         el("span", { class: "visually-hidden" }, `: ${artist}`),
       ),
     );
-    return node;
-  };
   byId("muted").replaceChildren(
     items.length
       ? el("ul", { class: "events" }, ...items.map(row))
@@ -92,18 +82,19 @@ async function drawMuted(user, mine) {
   );
 }
 
-async function allow(user, artist, node) {
+async function allow(user, artist) {
   try {
     await unmute(user, artist);
   } catch (error) {
     return toast(`${explain(error).title}. ${artist} is still left out.`);
   }
-  node.remove();
-  return toast(`${artist} may come again`);
+  toast(`${artist} may come again`);
+  await drawMuted(user, turn).catch((error) => toast(`${explain(error).title}.`));
+  return (byId("muted").querySelector("button") ?? byId("muted-title")).focus();
 }
 
 async function drawEmotions(user, mine) {
-  const { items = [] } = await emotions(user);
+  const { items, next_cursor: older } = await emotions(user, SHOWN);
   if (mine !== turn) return;
   const none = "None is kept. A mood is used for its answer and dropped.";
   const source = { selfie: "apparent expression", stated: "you said so" };
@@ -117,16 +108,18 @@ async function drawEmotions(user, mine) {
   const forget = async () => {
     try {
       await forgetEmotions(user);
-      await drawEmotions(user, turn);
-      toast("The remembered moods are erased.");
     } catch (error) {
-      toast(`${explain(error).title}. They are still kept.`);
+      return toast(`${explain(error).title}. They are still kept.`);
     }
+    toast("The remembered moods are erased.");
+    byId("emotions").replaceChildren(empty(none));
+    return byId("emotions-title").focus();
   };
   byId("emotions").replaceChildren(
     ...(items.length
       ? [
-          el("ul", { class: "events" }, ...items.slice(0, 20).map(row)),
+          el("ul", { class: "events" }, ...items.map(row)),
+          older ? empty(`The newest ${SHOWN}. “Take it with me” has them all.`) : "",
           el("button", { type: "button", class: "plain", onclick: forget }, "Forget these"),
         ]
       : [empty(none)]),
@@ -176,7 +169,7 @@ function askToErase() {
   const user = listener();
   if (!user) return;
   byId("sure-text").textContent =
-    `Everything kept about ${user} goes: what you did with songs, muted artists, journeys, and keys that belong to you. Nobody can bring it back.`;
+    `Everything kept about ${user} goes: what you did with songs, muted artists, journeys, remembered moods, and keys that belong to you. Nobody can bring it back.`;
   dialog.showModal();
   byId("sure-no").focus();
 }
@@ -211,6 +204,6 @@ export function openMyData() {
   byId("sure-no").addEventListener("click", () => dialog.close());
   byId("sure-yes").addEventListener("click", eraseAll);
   byId("remember").checked = false; // some browsers restore a ticked box on reload
-  onView("data", load);
+  onView((name) => name === "data" && load());
   onListener(() => currentView() === "data" && load());
 }

@@ -1,24 +1,12 @@
 // The mood plane of an answer: where you are, where the songs aim, and every song as a dot.
 import { byId, el, svg } from "./dom.js";
+import { SIDE, at, axes, distance } from "./field.js";
 import { describe, isKnown, moodColour, region } from "./moods.js";
-
-/** The four words around a plane. */
-export function axes() {
-  return [
-    el("span", { class: "axis top" }, "more energy"),
-    el("span", { class: "axis bottom" }, "less energy"),
-    el("span", { class: "axis left" }, "unpleasant"),
-    el("span", { class: "axis right" }, "pleasant"),
-  ];
-}
-
-const SIDE = 320;
-const x = (mood) => (SIDE / 2) * (1 + 0.92 * mood.valence);
-const y = (mood) => (SIDE / 2) * (1 - 0.92 * mood.arousal);
 
 function dot(item, light) {
   const { song, rank } = item;
-  const circle = svg("circle", { class: "dot", r: 6, cx: x(song.mood), cy: y(song.mood) });
+  const [cx, cy] = at(song.mood);
+  const circle = svg("circle", { class: "dot", r: 6, cx, cy });
   circle.style.setProperty("--dot", moodColour(song.mood));
   const on = () => light(item, true);
   const off = () => light(item, false);
@@ -39,7 +27,7 @@ function dot(item, light) {
         byId(`song-${rank}`)?.focus();
       },
     },
-    svg("circle", { class: "dot-reach", r: 13, cx: x(song.mood), cy: y(song.mood) }),
+    svg("circle", { class: "dot-reach", r: 13, cx, cy }),
     circle,
   );
 }
@@ -52,8 +40,7 @@ function walk(links) {
     const here = links.indexOf(event.target);
     if (!step[event.key] || here < 0) return;
     event.preventDefault();
-    const present = links.filter((link) => link.isConnected);
-    const next = present[(present.indexOf(event.target) + step[event.key] + present.length) % present.length];
+    const next = links[(here + step[event.key] + links.length) % links.length];
     links.forEach((link) => link.setAttribute("tabindex", link === next ? 0 : -1));
     next.focus();
   };
@@ -62,12 +49,13 @@ function walk(links) {
 function marks(mood) {
   if (!isKnown(mood)) return [];
   const target = isKnown(mood.target) ? mood.target : mood;
-  const apart = Math.hypot(target.valence - mood.valence, target.arousal - mood.arousal) > 0.08;
+  const apart = distance(target, mood) > 0.08;
+  const [[x, y], [cx, cy]] = [at(mood), at(target)];
   return [
-    svg("path", { class: "aim-line", d: `M0 ${y(target)}H${SIDE}M${x(target)} 0V${SIDE}` }),
-    apart && svg("path", { class: "way-line", d: `M${x(mood)} ${y(mood)}L${x(target)} ${y(target)}` }),
-    svg("circle", { class: "you", r: 11, cx: x(mood), cy: y(mood) }),
-    apart && svg("circle", { class: "aim", r: 5, cx: x(target), cy: y(target) }),
+    svg("path", { class: "aim-line", d: `M0 ${cy}H${SIDE}M${cx} 0V${SIDE}` }),
+    apart && svg("path", { class: "way-line", d: `M${x} ${y}L${cx} ${cy}` }),
+    svg("circle", { class: "you", r: 11, cx: x, cy: y }),
+    apart && svg("circle", { class: "aim", r: 5, cx, cy }),
   ];
 }
 
@@ -100,12 +88,7 @@ export function drawPlane(host, answer, light) {
   );
   host.replaceChildren(
     el("h3", { id: "plane-title" }, "Where the songs are"),
-    el(
-      "div",
-      { class: "plane-field still" },
-      ...axes(),
-      picture,
-    ),
+    el("div", { class: "plane-field still" }, ...axes(), picture),
     el("p", { class: "hint" }, told(answer)),
   );
 }
@@ -121,17 +104,15 @@ export function lightDot(host, item, on) {
   if (!link || !label) return;
   link.classList.toggle("lit", on);
   spot.classList.toggle("on", on);
-  spot.setAttribute("cx", x(item.song.mood));
-  spot.setAttribute("cy", y(item.song.mood));
+  const [x, y] = at(item.song.mood);
+  spot.setAttribute("cx", x);
+  spot.setAttribute("cy", y);
   spot.style.setProperty("--dot", moodColour(item.song.mood));
   label.textContent = on ? `${item.rank}  ${shorten(item.song.title)}` : "";
   const right = item.song.mood.valence > 0;
-  label.setAttribute("x", x(item.song.mood) + (right ? -14 : 14));
-  label.setAttribute("y", y(item.song.mood) + 5);
+  label.setAttribute("x", x + (right ? -14 : 14));
+  label.setAttribute("y", y + 5);
   label.setAttribute("text-anchor", right ? "end" : "start");
 }
 
 const shorten = (title) => (title.length > 18 ? `${title.slice(0, 17)}…` : title);
-
-/** Take the dot of a song out of the plane. */
-export const dropDot = (host, id) => host.querySelector(`[data-song="${CSS.escape(id)}"]`)?.remove();

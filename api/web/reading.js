@@ -140,7 +140,7 @@ function correction(mood, label, { onmood, onnone }) {
     if (panel.hidden) return;
     pad ??= new MoodPad(host, { name: "correct" });
     if (isKnown(mood)) pad.set(mood);
-    pad.knob.focus();
+    pad.focus();
   });
   panel.append(
     el(

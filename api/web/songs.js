@@ -15,6 +15,8 @@ const icon = (name) =>
 export const minutes = (seconds) =>
   `${Math.floor(Math.round(seconds) / 60)}:${String(Math.round(seconds) % 60).padStart(2, "0")}`;
 
+export const howMany = (songs) => `${songs.length} ${songs.length === 1 ? "song" : "songs"}`;
+
 /** Album, year, length, and whether it is explicit, as far as they are known. */
 export function about(song) {
   const album = [song.album, song.year].filter(Boolean).join(", ");

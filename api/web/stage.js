@@ -75,6 +75,13 @@ function letGo(words) {
   hooks.ondrop();
 }
 
+/** Let the camera go, where it is out of sight. */
+export function closeCamera() {
+  if (!cameraIsOn()) return;
+  stopCamera();
+  show();
+}
+
 async function attempt(work) {
   if (working) return; // a second click while the camera opens must not open it twice
   working = true;
@@ -89,23 +96,33 @@ async function attempt(work) {
   }
 }
 
+// The yes may have been taken back while the picture was being made.
+function present(picture) {
+  if (!consent.checked) return dropShot(picture);
+  hold(picture);
+  return hooks.onshot(shot);
+}
+
 const take = (chosen) =>
   attempt(async () => {
     stopCamera();
-    hold(await fromFile(chosen));
-    hooks.onshot(shot);
+    present(await fromFile(chosen));
   });
 
+// Likewise while the browser asked whether the camera may be opened.
+async function open() {
+  await startCamera();
+  if (!consent.checked) stopCamera();
+}
+
 async function shoot() {
-  if (!cameraIsOn()) return startCamera();
+  if (!cameraIsOn()) return open();
   text.textContent = "Hold still";
   pips.hidden = false;
   const moment = await capture((n) =>
     [...pips.children].forEach((pip, i) => pip.classList.toggle("on", i < n)),
   );
-  if (!moment) return;
-  hold(moment);
-  hooks.onshot(shot);
+  return moment && present(moment);
 }
 
 /**
@@ -118,8 +135,7 @@ export function openStage(given) {
   hooks = given;
   camera.addEventListener("click", () => (cameraIsOn() || allowed()) && attempt(shoot));
   byId("cancel").addEventListener("click", () => {
-    stopCamera();
-    show();
+    closeCamera();
     camera.focus();
   });
   photo.addEventListener("click", () => allowed() && file.click());

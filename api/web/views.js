@@ -3,16 +3,15 @@ import { quiet } from "./dom.js";
 
 const links = [...document.querySelectorAll(".bands a")];
 const names = links.map((link) => link.dataset.view);
-const hooks = {};
+const hooks = [];
+const about = document.title;
 
 const wanted = () => location.hash.slice(1);
 export const currentView = () => (names.includes(wanted()) ? wanted() : showing);
 let showing = names[0];
 
-/** Be told when a view comes on show. */
-export const onView = (name, hook) => {
-  hooks[name] = hook;
-};
+/** Be told the name of each view that comes on show. */
+export const onView = (hook) => hooks.push(hook);
 
 /** Go to a view by its name. */
 export const goTo = (name) => {
@@ -26,9 +25,10 @@ function show(moved) {
     document.getElementById(`view-${link.dataset.view}`).hidden = !on;
     if (on) link.setAttribute("aria-current", "page");
     else link.removeAttribute("aria-current");
+    if (on) document.title = showing === names[0] ? about : `Attune: ${link.textContent.toLowerCase()}`;
   }
   document.body.dataset.view = showing;
-  hooks[showing]?.();
+  hooks.forEach((hook) => hook(showing));
   if (!moved) return;
   quiet();
   const view = document.getElementById(`view-${showing}`);

@@ -74,6 +74,19 @@ def insert_for(session: Session, table: Table) -> Any:
     return sqlite.insert(table)
 
 
+def begin_writing(session: Session) -> None:
+    """Take SQLite's one lock of writers now, and not at the first write.
+
+    What is read from here on is still true when it is written about. PostgreSQL locks rows.
+    """
+    connection = session.connection()
+    if connection.dialect.name != "sqlite":
+        return
+    driver: Any = connection.connection.dbapi_connection
+    if not driver.in_transaction:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+
 def chunks(items: Sequence[T], size: int = VARIABLES) -> Iterator[Sequence[T]]:
     """Yield ``items`` in runs of at most ``size``."""
     for start in range(0, len(items), size):

@@ -90,7 +90,11 @@ class User(Base):
 
 
 class Interaction(Base):
-    """One event of a user with a song. Rows are only ever added, and erased with the user."""
+    """One event of a user with a song. Rows are only ever added, and erased with the user.
+
+    But an imported listen of which only the minute is known gives way to the same one with its
+    second; the row of the latter is there before the other goes, so numbers only ever grow.
+    """
 
     __tablename__ = "interactions"
     __table_args__ = (
@@ -154,7 +158,10 @@ class Playlist(Base):
 
 
 class ApiKey(Base):
-    """An API key; only its SHA-256 is kept. ``user`` binds it to one external user id."""
+    """An API key; only its SHA-256 is kept. ``user`` binds it to one external user id.
+
+    ``revoked_at`` may lie ahead: a key that expires is one that is revoked beforehand.
+    """
 
     __tablename__ = "api_keys"
 

@@ -12,7 +12,7 @@ Times are UTC. A track that was being played while it was exported has no time, 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from datetime import UTC, datetime
+from datetime import datetime
 from itertools import count
 from typing import Any
 
@@ -33,7 +33,7 @@ _HEADER = {
 }  # fmt: skip
 _BARE = ("artist", "album", "title", "at")
 _1K = ("user", "at", "", "artist", "mbid", "title")
-_TIMES = ("%d %b %Y %H:%M", "%d %b %Y, %H:%M", "%d %b %Y, %H:%M:%S", "%d %b %Y %H:%M:%S")
+_TIMES = ("%d %b %Y %H:%M", "%d %b %Y %H:%M:%S")
 
 
 def wanted(place: str) -> bool:
@@ -88,14 +88,16 @@ def _timed(row: Row) -> Row | BrokenRow:
     return {**row, "at": _time(text)}
 
 
-def _time(text: str) -> Any:
+def _time(text: str) -> str:
+    """Return ISO 8601, as exact as it was told; unix seconds, and what is no time, as they are."""
     if text.isdecimal():
         return text
     for form in _TIMES:
         try:
-            return datetime.strptime(text, form).replace(tzinfo=UTC)
+            at = datetime.strptime(text.replace(",", ""), form)
         except ValueError:
             continue
+        return at.isoformat(timespec="seconds" if "%S" in form else "minutes")
     return text
 
 

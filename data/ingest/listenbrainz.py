@@ -64,9 +64,10 @@ def _listen(item: Row) -> Row | BrokenRow:
 
 
 def _feedback(item: Row) -> Row | BrokenRow:
-    event = _SCORES.get(item["score"]) if isinstance(item["score"], int) else None
+    score = item["score"]
+    event = _SCORES.get(score) if isinstance(score, int) else None
     if event is None:
-        return BrokenRow("feedback that was taken back (a score of 0)", item)
+        return BrokenRow("neither loved nor hated (a score of 0 takes feedback back)", item)
     return {"at": item.get("created"), "event": event, "mbid": item.get("recording_mbid")}
 
 

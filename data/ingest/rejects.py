@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from data.locks import locked_folder
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,19 +29,26 @@ class RejectsFile:
         path: the JSON-lines file; made, with its folder, at the first reject.
         kind: ``songs``, ``listens`` or ``feedback``.
         source: the file being ingested.
-        sha256: its hash, by which its rejects are told from others'.
+        sha256: its hash, by which, with kind and user, its rejects are told from others'.
+        user: whose file it is, where that is known: a broken row does not name them itself.
     """
 
-    def __init__(self, path: Path, kind: str, source: Path, sha256: str) -> None:
+    def __init__(
+        self, path: Path, kind: str, source: Path, sha256: str, user: str | None = None
+    ) -> None:
         self._path = path
         self._origin = {"file": str(source), "sha256": sha256, "kind": kind}
+        if user is not None:
+            self._origin["user"] = user
 
     def append(self, rejects: Sequence[Reject]) -> None:
         """Write ``rejects`` and wait until they are on disk."""
         if not rejects:
             return
         self._path.parent.mkdir(parents=True, exist_ok=True)
-        with self._path.open("a", encoding="utf-8") as stream:
+        with locked_folder(self._path.parent), self._path.open("a", encoding="utf-8") as stream:
+            # What another file's kill has torn stays a line of its own.
+            stream.write("\n" if self._is_torn() else "")
             stream.writelines(self._lines(rejects))
             stream.flush()
             os.fsync(stream.fileno())
@@ -48,18 +58,15 @@ class RejectsFile:
 
         They are found again when those rows are read again.
         """
-        if not self._path.exists() or not self._any_after(line):
-            return
-        kept = self._path.with_name(f".{self._path.name}.partial")
-        with self._path.open(encoding="utf-8") as old, kept.open("w", encoding="utf-8") as new:
-            new.writelines(text for text in old if not self._is_after(text, line))
-            new.flush()
-            os.fsync(new.fileno())
-        os.replace(kept, self._path)
+        if self._path.exists():
+            with locked_folder(self._path.parent):
+                _drop(self._path, lambda text: self._is_after(text, line))
 
-    def _any_after(self, line: int) -> bool:
-        with self._path.open(encoding="utf-8") as stream:
-            return any(self._is_after(text, line) for text in stream)
+    def _is_torn(self) -> bool:
+        with self._path.open("rb") as stream:
+            size = stream.seek(0, os.SEEK_END)
+            stream.seek(max(0, size - 1))
+            return stream.read() not in (b"", b"\n")
 
     def _lines(self, rejects: Sequence[Reject]) -> Iterator[str]:
         for reject in rejects:
@@ -68,27 +75,43 @@ class RejectsFile:
             yield json.dumps({**entry, "row": reject.row}, default=str) + "\n"
 
     def _is_after(self, text: str, line: int) -> bool:
-        try:
-            entry = json.loads(text)
-        except ValueError:
-            # Torn by the kill, so not committed either.
-            return not text.endswith("\n")
-        same = all(entry.get(k) == self._origin[k] for k in ("sha256", "kind"))
+        entry = _entry(text)
+        if entry is None:
+            return True
+        same = all(entry.get(k) == self._origin.get(k) for k in ("sha256", "kind", "user"))
         return same and int(entry["line"]) > line
 
 
 def forget_rejects(folder: Path, user: str) -> int:
     """Take the rows that name a user out of every rejects file of a folder; returns how many."""
-    return sum(_forget(path, user) for path in sorted(folder.glob("*.jsonl")))
+    if not folder.is_dir():
+        return 0
+    with locked_folder(folder):
+        return sum(_forget(path, user) for path in sorted(folder.glob("*.jsonl")))
 
 
 def _forget(path: Path, user: str) -> int:
+    named = 0
+
+    def drop(text: str) -> bool:
+        nonlocal named
+        entry = _entry(text)
+        found = entry is not None and _names(entry, user)
+        named += found
+        return found or entry is None
+
+    _drop(path, drop)
+    return named
+
+
+def _drop(path: Path, unwanted: Callable[[str], bool]) -> None:
+    """Rewrite a file without the unwanted lines; one without such is left alone."""
     partial = path.with_name(f".{path.name}.partial")
-    dropped = 0
+    dropped = False
     with path.open(encoding="utf-8") as old, partial.open("w", encoding="utf-8") as new:
         for text in old:
-            if _names(text, user):
-                dropped += 1
+            if unwanted(text):
+                dropped = True
             else:
                 new.write(text)
         new.flush()
@@ -97,10 +120,36 @@ def _forget(path: Path, user: str) -> int:
         os.replace(partial, path)
     else:
         partial.unlink()
-    return dropped
 
 
-def _names(text: str, user: str) -> bool:
-    row = json.loads(text).get("row")
-    values = row.values() if isinstance(row, dict) else row if isinstance(row, list) else [row]
-    return user in map(str, values)
+def _entry(text: str) -> dict[str, Any] | None:
+    """Return what a line says; None of one torn by a kill.
+
+    Its row was not committed either, and is found again when its file is read again.
+    """
+    try:
+        found = json.loads(text)
+    except ValueError:
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _names(entry: dict[str, Any], user: str) -> bool:
+    row = entry.get("row")
+    if entry.get("user") == user or user in _values(row):
+        return True
+    # A row that could not be taken apart names them somewhere, as they are or as JSON spells them.
+    spelled = "|".join(map(re.escape, (user, json.dumps(user)[1:-1])))
+    return isinstance(row, str) and bool(re.search(rf"(?<!\w)(?:{spelled})(?!\w)", row))
+
+
+def _values(row: Any) -> Iterator[str]:
+    """Yield every value of a row, however deep it lies, as an id is read from it."""
+    if isinstance(row, dict):
+        row = list(row.values())
+    if not isinstance(row, list):
+        whole = isinstance(row, float) and row.is_integer()
+        yield str(int(row) if whole else row).strip()
+        return
+    for value in row:
+        yield from _values(value)

@@ -31,7 +31,7 @@ class Listen:
         song: the song as told, or None; its id is empty when only artist and title are.
         song_id: the id as told, or None.
         at: None where the row has no time.
-        exact: whether ``at`` has a time of day.
+        precision: how exactly ``at`` is told, or None.
         identifiers: of the recording, the surest first; see :mod:`data.ingest.identifiers`.
     """
 
@@ -40,7 +40,7 @@ class Listen:
     song: SongInput | None
     event: Event
     at: datetime | None
-    exact: bool
+    precision: values.Precision | None
     count: int
     emotion: str | None
     identifiers: tuple[str, ...] = ()
@@ -91,14 +91,14 @@ def parse_listen(row: dict[str, Any]) -> Listen:
         album, duration_s = values.text(row, "album"), values.duration_s(row)
         links = links_of(identifiers)
         song = SongInput(song_id or "", title, artist, album, duration_s=duration_s, links=links)
-    at = values.moment(row, "at")
+    at, precision = values.moment(row, "at") or (None, None)
     return Listen(
         user=values.required(row, "user"),
         song_id=song_id,
         song=song,
         event=cast(Event, values.choice(row, "event", EVENTS) or "play"),
-        at=None if at is None else at[0],
-        exact=at is not None and at[1],
+        at=at,
+        precision=precision,
         count=values.integer(row, "count", 1, MOST_PLAYS) or 1,
         emotion=values.choice(row, "emotion", EMOTIONS),
         identifiers=identifiers,

@@ -16,7 +16,7 @@ from sqlalchemy.orm import Session
 from data.artifacts import file_sha256
 from data.db.repositories.ingest_runs import IngestRunRepository, RunState
 from data.db.session import Database
-from data.errors import DatasetNotFoundError, RowError
+from data.errors import DatasetNotFoundError, InvalidParameterError, RowError
 from data.frames import BrokenRow, file_format, iter_records
 from data.ingest.exports import EXPORTS, iter_export
 from data.ingest.matching import MatchTally, SongMatcher
@@ -66,6 +66,7 @@ def ingest_songs(
     Raises:
         DatasetNotFoundError: if a file does not exist; nothing is read then.
         DatasetFormatError: if a file is of another format or lacks a column.
+        InvalidParameterError: if ``columns`` names one that we do not have; nothing is read then.
         DatabaseUnavailableError: if the database is locked or gone; run again to go on.
     """
     job = _Job(database, "songs", parse_song, write_songs, SONG_COLUMNS, rejects, resume, report)
@@ -97,7 +98,8 @@ def ingest_listens(
         rejects: JSON-lines file that wrong rows are appended to.
         resume: False reads every file again from the start; nothing is doubled.
         report: called with lines of progress.
-        user: whose listens they are, for rows that do not say.
+        user: whose listens they are: of an export whatever it says, of a table where a row does
+            not say.
         new_songs: False sets listens of songs aside that the catalogue lacks.
 
     Raises:
@@ -158,11 +160,22 @@ class _Job:
         user: str | None,
     ) -> IngestReport:
         """Ingest every file; a missing or unknown one is told before the first is begun."""
+        self._check_columns(format, columns or {})
         formats = [self._format(path, format) for path in paths]
         total = IngestReport()
         for path, found in zip(paths, formats, strict=True):
             total += self._file(path, found, dict(columns or {}), user)
         return total
+
+    def _check_columns(self, format: str | None, columns: Mapping[str, str]) -> None:
+        if columns and format in EXPORTS:
+            raise InvalidParameterError("column", f"exports of {format} have columns of their own")
+        unknown = sorted(columns.keys() - set(self._wanted))
+        if unknown:
+            known = ", ".join(self._wanted)
+            raise InvalidParameterError(
+                "column", f"{self._kind} have no column {unknown[0]!r}; name one of {known}"
+            )
 
     def _format(self, path: Path, format: str | None) -> str:
         if not path.is_file():
@@ -186,7 +199,7 @@ class _Job:
             self._report(f"{path.name}: {state.read} rows, all ingested before")
             return IngestReport(state.read, skipped=state.read, seconds=time.perf_counter() - began)
         done = state.last_row if self._resume else 0
-        rejects = RejectsFile(self._rejects, self._kind, path, sha256)
+        rejects = RejectsFile(self._rejects, self._kind, path, sha256, user)
         rejects.forget_after(done)
         identity = hashlib.sha256(f"{self._kind}\n{sha256}\n{options}".encode()).hexdigest()[:16]
         run = RunIdentity(identity, state.started_at)
@@ -204,8 +217,9 @@ class _Job:
         else:
             records = iter_records(path, format, columns, self._wanted)
         for line, row in records:
-            if user is not None and not isinstance(row, BrokenRow) and not row.get("user"):
-                row["user"] = user
+            if user is not None and not isinstance(row, BrokenRow):
+                # A service has its own name for the owner of an export, and not in every file.
+                row["user"] = user if format in EXPORTS else row.get("user") or user
             yield line, row
 
     def _blocks(

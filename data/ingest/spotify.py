@@ -4,7 +4,7 @@ The extended one (``Streaming_History_Audio_*.json``, before 2023 ``endsong_*.js
 stream when it ended (``ts``), how long it was (``ms_played``), why it ended (``reason_end``) and
 which track it was; the short one (``StreamingHistory_music_*.json``, before ``StreamingHistory*``)
 the minute, the length, artist and title. Field names: Spotify's "Read Me First" of both.
-Import the one or the other: what both tell of would be there twice.
+What both tell of counts once: see :mod:`.events`.
 """
 
 from __future__ import annotations

@@ -11,19 +11,24 @@ import math
 import re
 from collections.abc import Iterable, Mapping
 from datetime import UTC, date, datetime
-from typing import Any
+from typing import Any, Literal
 
 from data.errors import RowError
 
+Row = Mapping[str, Any]
+#: How exactly a time is told.
+Precision = Literal["day", "minute", "second"]
 #: Longest text of a name or an id, characters.
 LONGEST_NAME = 512
 LONGEST_LYRICS = 1_000_000
 _TRUTH = {"true": True, "yes": True, "1": True, "false": False, "no": False, "0": False}
 _LINK_SCHEMES = ("https://", "http://")
 _MILLISECONDS_FROM = 1e11
-_DATE_ONLY = re.compile(r"\d{4}-\d{2}-\d{2}")
-
-Row = Mapping[str, Any]
+#: What a text without a time of day, and one without seconds, looks like.
+_FORMS: tuple[tuple[Precision, re.Pattern[str]], ...] = (
+    ("day", re.compile(r"\d{4}-\d{2}-\d{2}")),
+    ("minute", re.compile(r"\d{4}-\d{2}-\d{2}[T ]\d{2}:\d{2}(?:Z|[+-]\d{2}:\d{2})?", re.I)),
+)
 
 
 def text(row: Row, name: str, longest: int = LONGEST_NAME) -> str | None:
@@ -147,10 +152,10 @@ def duration_s(row: Row) -> float | None:
     return seconds or None
 
 
-def moment(row: Row, name: str) -> tuple[datetime, bool] | None:
-    """Return (time, exact): ISO 8601 or unix seconds or milliseconds; no time zone means UTC.
+def moment(row: Row, name: str) -> tuple[datetime, Precision] | None:
+    """Return a time and how exactly it is told.
 
-    ``exact`` is False for a date without time of day.
+    Taken are ISO 8601 and unix seconds or milliseconds; no time zone means UTC.
     """
     value = row.get(name)
     if isinstance(value, str):
@@ -159,9 +164,7 @@ def moment(row: Row, name: str) -> tuple[datetime, bool] | None:
         return None
     try:
         parsed = value if isinstance(value, date) else _parse_time(value)
-        exact = isinstance(parsed, datetime) and not (
-            isinstance(value, str) and _DATE_ONLY.fullmatch(value)
-        )
+        precision = _precision(value)
         if not isinstance(parsed, datetime):
             parsed = datetime(parsed.year, parsed.month, parsed.day)
         aware = parsed.replace(tzinfo=UTC) if parsed.tzinfo is None else parsed.astimezone(UTC)
@@ -169,7 +172,14 @@ def moment(row: Row, name: str) -> tuple[datetime, bool] | None:
         raise RowError(f"{name} is no ISO 8601 or unix time: {_shown(value)}") from exc
     if not 1900 <= aware.year <= 2200:
         raise RowError(f"{name} is out of range: {_shown(value)}")
-    return aware, exact
+    return aware, precision
+
+
+def _precision(value: Any) -> Precision:
+    if isinstance(value, date):
+        return "second" if isinstance(value, datetime) else "day"
+    text = value if isinstance(value, str) else ""
+    return next((precision for precision, form in _FORMS if form.fullmatch(text)), "second")
 
 
 def _parse_time(value: Any) -> datetime:

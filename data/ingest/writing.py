@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -10,11 +9,15 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from data.db.repositories import InteractionRepository, SongRepository
+from data.db.repositories import SongRepository
+from data.ingest.events import ToldEvent, minute_key, moment_key, write_events
 from data.ingest.matching import MatchTally, SongMatcher, key_of
 from data.ingest.rejects import Reject
 from data.ingest.rows import Listen
 from data.types import EventRow, SongInput
+
+#: Events of which one is a listen.
+_HEARD = frozenset(("play", "complete", "skip"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,8 +56,9 @@ class ListenWriter:
         matcher: finds their songs.
         tally: counts how.
         new_songs: whether a song is made of artist and title where the catalogue has none.
-        by_source: an event is known again by artist and title as the source has them, not by the
-            song it was matched to, which a larger catalogue may change.
+        by_source: an event is known again by the song as the source has it, not by the one it was
+            matched to, which a larger catalogue may change; and a listen whose minute is told is
+            the same as the one of that minute whose second is.
     """
 
     def __init__(
@@ -71,7 +75,7 @@ class ListenWriter:
         """Write one block; return (rows written, rows set aside)."""
         songs = SongRepository(session)
         found = self._matcher.find(session, [row.value for row in rows])
-        events: list[EventRow] = []
+        events: list[ToldEvent] = []
         new: dict[str, SongInput] = {}
         rejects: list[Reject] = []
         for row, (song_id, how) in zip(rows, found, strict=True):
@@ -83,7 +87,7 @@ class ListenWriter:
             else:
                 events.append(self._event(listen, chosen, row.line, run))
         songs.add_missing(list(new.values()))
-        return InteractionRepository(session).add_many(events), rejects
+        return write_events(session, events), rejects
 
     def _made(self, listen: Listen, new: dict[str, SongInput]) -> str | None:
         """Return the id of the song that is made, or has just been made, of a listen, or None."""
@@ -98,20 +102,29 @@ class ListenWriter:
         self._matcher.learn(song_id, listen)
         return song_id
 
-    def _event(self, listen: Listen, song_id: str, line: int, run: RunIdentity) -> EventRow:
+    def _event(self, listen: Listen, song_id: str, line: int, run: RunIdentity) -> ToldEvent:
         """Return the event with the key that keeps it from being stored twice.
 
-        One user cannot do one thing with one song twice at one moment, so an exact time is the key
-        (a longer export of the same account adds only what is new); else the place in the file is.
+        A time of day is the key, so that a longer export of the same account adds only what is new;
+        where there is none the place in the file is.
         """
-        key = f"row:{run.fingerprint}:{line}"
-        if listen.exact and listen.at is not None:
-            song = listen.song if self._by_source else None
-            name = song_id if song is None else key_of(song.artist, song.title)
-            what = f"{name}\n{listen.event}\n{listen.at.timestamp():.6f}"
-            key = f"at:{hashlib.sha256(what.encode()).hexdigest()[:32]}"
+        name = self._name(listen, song_id)
+        key, exactness = f"row:{run.fingerprint}:{line}", None
+        if listen.at is not None and listen.precision != "day":
+            key = moment_key(name, listen.event, listen.at)
+            if self._by_source and listen.event in _HEARD:
+                exactness = listen.precision
+                key = minute_key(name, listen.at) if exactness == "minute" else key
         at = listen.at or run.started_at
-        return EventRow(listen.user, song_id, listen.event, at, listen.emotion, listen.count, key)
+        row = EventRow(listen.user, song_id, listen.event, at, listen.emotion, listen.count, key)
+        return ToldEvent(row, name, exactness)
+
+    def _name(self, listen: Listen, song_id: str) -> str:
+        if not self._by_source:
+            return song_id
+        if listen.song is not None:
+            return key_of(listen.song.artist, listen.song.title)
+        return next(iter(listen.identifiers), song_id)
 
 
 def _unknown(listen: Listen) -> str:

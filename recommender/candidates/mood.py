@@ -25,8 +25,10 @@ def target_distances(moods: FloatArray, context: Context) -> FloatArray:
     if context.target is None or context.target.pull <= 0:
         return np.full(len(moods), np.nan, dtype=np.float32)
     aim = context.target.target
-    offset = moods - np.array([aim.valence, aim.arousal], dtype=np.float32)
-    return np.asarray(np.linalg.norm(offset, axis=1), dtype=np.float32)
+    # Column by column: a norm along rows of two takes ten times as long.
+    valence = moods[:, 0] - np.float32(aim.valence)
+    arousal = moods[:, 1] - np.float32(aim.arousal)
+    return np.asarray(np.sqrt(valence * valence + arousal * arousal), dtype=np.float32)
 
 
 class MoodScorer:

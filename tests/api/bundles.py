@@ -28,6 +28,8 @@ class Loads:
     def __init__(self) -> None:
         self.versions: list[str | None] = []
         self.error: Exception | None = None
+        #: Version of a bundle -> what taking in songs fails with.
+        self.broken: dict[str, Exception] = {}
 
     def __call__(self, bundle: Bundle | None) -> FakeEngine:
         self.versions.append(bundle.version if bundle else None)
@@ -36,7 +38,8 @@ class Loads:
         if bundle is None:
             return FakeEngine(songs=(), version=None)
         songs = json.loads(bundle.file("songs.json").read_text(encoding="utf-8"))
-        return FakeEngine(songs=tuple(songs), version=bundle.version)
+        broken = self.broken.get(bundle.version)
+        return FakeEngine(songs=tuple(songs), version=bundle.version, broken=broken)
 
 
 def service(home: Path, database: Database, loads: Loads, **settings: Any) -> Any:

@@ -67,9 +67,9 @@ def start(database: Database, engine: FakeEngine, tmp_path: Path) -> Iterator[St
                 engine=engine,
                 database=database,
             )
-            client = stack.enter_context(TestClient(app, raise_server_exceptions=True))
+            client = stack.enter_context(TestClient(app, client=("127.0.0.1", 50000)))
             if settings["watch_seconds"] == 0:
-                app.state.services.watcher.stop()
+                app.state.services.keeper.stop()
             return client
 
         yield started

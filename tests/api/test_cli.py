@@ -6,6 +6,7 @@ import json
 import shutil
 import sys
 from collections.abc import Callable
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -159,6 +160,13 @@ def test_keys_and_users(attune: Attune, demo_home: Path) -> None:
     assert attune("keys", "revoke", listed["id"])[0] == 0
     assert json.loads(attune("keys", "list", "--json")[1])["active"] is False
     assert attune("keys", "revoke", listed["id"])[0] == 1
+    assert attune("keys", "create", "guest", "--expires", "30")[0] == 0
+    guest = json.loads(attune("keys", "list", "--json")[1].splitlines()[-1])
+    days = datetime.fromisoformat(guest["ends_at"]) - datetime.fromisoformat(guest["created_at"])
+    assert (guest["active"], round(days / timedelta(days=1))) == (True, 30)
+    shown = attune("keys", "list")[1].splitlines()
+    assert "  ended  " in shown[0]
+    assert f"  until {guest['ends_at'][:10]}  " in shown[1]
 
     settings = Settings(home=demo_home, _env_file=None)
     database = build_database(settings)
@@ -231,6 +239,8 @@ def test_recommend_with_a_selfie(attune: Attune, demo_home: Path, shared: Path) 
 
 def test_erasing_a_user_known_by_a_key_alone_takes_the_key(attune: Attune, demo_home: Path) -> None:
     attune("keys", "create", "phone", "--user", "ghost")
+    exported = json.loads(attune("users", "export", "ghost")[1])
+    assert (exported["known"], exported["api_keys"][0]["name"]) == (False, "phone")
     assert attune("users", "erase", "ghost")[0] == 0
     assert attune("keys", "list")[1] == ""
 

@@ -57,6 +57,18 @@ def test_feedback_is_sent_again_under_one_key_after_the_time_told() -> None:
     assert {r.content for r in script.asked} == {b'{"user":"ana","song":"s1","event":"like"}'}
 
 
+def test_an_erasure_whose_answer_was_lost_is_done() -> None:
+    gone = refused(404, code="unknown_user")
+    script = Script(httpx.ReadTimeout("late"), gone)
+    script.client().erase("ana")
+    assert [request.method for request in script.asked] == ["DELETE", "DELETE"]
+    with pytest.raises(ServiceError) as raised:
+        Script(gone).client().erase("ana")
+    assert raised.value.code == "unknown_user"
+    with pytest.raises(ServiceError):
+        Script(httpx.ReadTimeout("late"), gone).client().export("ana")
+
+
 def test_two_events_have_two_keys() -> None:
     script = Script(httpx.Response(200, json={}))
     with script.client() as client:

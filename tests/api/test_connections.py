@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 from uvicorn.protocols.http.auto import AutoHTTPProtocol
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
@@ -23,6 +22,7 @@ from data.settings import Settings
 from tests.api.fakes import FakeEngine
 from tests.api.pictures import jpeg
 from tests.api.test_security import make_key
+from tests.listening import listening
 from tests.waiting import eventually
 
 ASK = "/recommend?user=ana&consent=true"
@@ -40,28 +40,6 @@ PROTOCOLS = (
 )
 
 
-@contextmanager
-def served(app: Any, protocol: type, head_timeout_s: float) -> Iterator[int]:
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(
-        app,
-        log_config=None,
-        access_log=False,
-        ws="none",
-        server_header=False,
-        http=partial(protocol, head_timeout_s=head_timeout_s),  # type: ignore[arg-type]
-    )
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        listening.close()
-
-
 @pytest.fixture(params=PROTOCOLS)
 def serve(request: pytest.FixtureRequest, database: Database, tmp_path: Path) -> Iterator[Serve]:
     """Serve with other settings; returns the port."""
@@ -70,7 +48,8 @@ def serve(request: pytest.FixtureRequest, database: Database, tmp_path: Path) ->
         def started(head_timeout_s: float = 10.0, **settings: Any) -> int:
             chosen = Settings(home=tmp_path, watch_seconds=0, _env_file=None, **settings)  # type: ignore[call-arg]
             app = create_app(chosen, engine=FakeEngine(), database=database)
-            return stack.enter_context(served(app, request.param, head_timeout_s))
+            protocol = partial(request.param, head_timeout_s=head_timeout_s)
+            return stack.enter_context(listening(app, http=protocol, server_header=False))
 
         yield started
 

@@ -20,7 +20,7 @@ from typer.testing import CliRunner
 
 from api.cli.app import app, run
 from api.doctor import environment
-from api.doctor.checks import examine
+from api.doctor.checks import checks_of, examine
 from api.doctor.findings import Check, Finding, ok, run_checks
 from api.doctor.models import SHIPPED, check_shipped, shipped_digests
 from data.artifacts import current_bundle, file_sha256
@@ -31,8 +31,8 @@ from data.types import SongInput
 from tests.conftest import ROOT
 
 NAMES = [
-    "python", "packages", "extras", "settings", "home", "disk", "database", "bundle", "models",
-    "expression", "encoder", "port", "traces", "keys", "lyrics",
+    "python", "packages", "extras", "settings", "home", "disk", "database", "bundle", "experiments",
+    "models", "expression", "encoder", "port", "traces", "keys", "lyrics",
 ]  # fmt: skip
 
 
@@ -188,6 +188,29 @@ def models_of(name: str) -> Finding:
     (check,) = [one for one in checks_of(settings()) if one.name == name]
     (finding,) = run_checks([check])
     return finding
+
+
+def test_experiments(whole: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    version = current_bundle(whole / "bundles").version
+    file = tmp_path / "experiments.toml"
+    monkeypatch.setenv("ATTUNE_EXPERIMENTS_FILE", str(file))
+    start = "[[experiment]]\nname = 'x'\n[[experiment.arms]]\nname = 'a'\n"
+
+    def told(text: str) -> Finding:
+        file.write_text(text)
+        return {one.name: one for one in run_checks(checks_of(settings()))}["experiments"]
+
+    assert told(f"{start}bundle = '{version}'").detail == "1 with 1 arms, all bundles verify"
+    for text, said in (
+        (f"{start}colour = 'red'", "colour"),
+        (f"{start}bundle = 'nothing'", "not published"),
+    ):
+        one = told(text)
+        assert (one.status, said in one.detail) == ("wrong", True)
+        assert "unset ATTUNE_EXPERIMENTS_FILE" in str(one.remedy)
+    (whole / "bundles" / version / "mood.json").write_text("{}")
+    one = told(f"{start}bundle = '{version}'")
+    assert (one.status, "was changed" in one.detail) == ("wrong", True)
 
 
 def test_a_model_that_ships_and_was_changed(tmp_path: Path) -> None:

@@ -24,6 +24,7 @@ from data.errors import ConfigError
 from data.settings import Settings
 from tests.api.bundles import Loads, publish, service
 from tests.api.fakes import FakeEngine
+from tests.api.scrape import scrape
 from tests.waiting import eventually
 
 USERS = [f"listener-{number}" for number in range(100_000)]
@@ -292,6 +293,100 @@ def test_an_arm_over_another_bundle(
     assert sorted(v or "" for v in loads.versions) == sorted(
         [other.version, force.version, newer.version]
     )
+
+
+def test_every_bundle_that_answers_tells_how_its_looks_for_songs_go(
+    served: Served, tmp_path: Path, file: Path, loads: Loads
+) -> None:
+    arms, force = publish(tmp_path, "s3"), publish(tmp_path, "s1")
+    loads.broken[arms.version] = RuntimeError("no memory")
+    write(file, f"name = 'a'; bundle = '{arms.version}'", "name = 'b'")
+
+    def told(name: str) -> dict[str, float]:
+        found = scrape(client)
+        labels = (dict(series) for series in found.series(name))
+        return {one["version"]: found.value(name, **one) for one in labels}
+
+    with served(watch_seconds=0.02) as client:
+        client.post("/songs", json={"id": "n1", "title": "T", "artist": "A", "lyrics": "la la la"})
+        trouble = "attune_watcher_trouble"
+        assert eventually(lambda: told(trouble).get(arms.version) == 1)
+        assert eventually(lambda: told("attune_songs_pending").get(force.version) == 1)
+        assert told(trouble)[force.version] == 0
+        ready = client.get("/health/ready").json()
+        assert (ready["songs"], ready["songs_pending"]) == ("degraded", 1)
+        assert "RuntimeError" in ready["detail"]
+        write(file, "name = 'a'", "name = 'b'")
+        assert client.post("/admin/reload").status_code == 200
+        assert arms.version not in told(trouble) | told("attune_songs_pending")
+        assert client.get("/health/ready").json()["songs"] == "ready"
+
+
+def test_a_bundle_of_an_arm_that_cannot_take_in_songs_is_refused(
+    served: Served, tmp_path: Path, file: Path, loads: Loads
+) -> None:
+    other = publish(tmp_path, "s3", data={"read_at": "2020-01-01T00:00:00+00:00"})
+    publish(tmp_path, "s1")
+    loads.broken[other.version] = ValueError("shapes (3,) and (4,) do not fit")
+    write(file, "name = 'a'")
+    with served() as client:
+        write(file, f"name = 'a'; bundle = '{other.version}'")
+        answer = client.post("/admin/reload")
+        assert (answer.status_code, answer.json()["code"]) == (409, "experiments_refused")
+        assert other.version in answer.json()["detail"]
+        assert ask(client, "ana")["experiment"] == {"name": "bolder", "arm": "a"}
+
+
+def test_a_bundle_that_is_refused_does_not_hold_experiments_back(
+    served: Served, tmp_path: Path, file: Path
+) -> None:
+    force = publish(tmp_path, "s1")
+    write(file, "name = 'a'")
+
+    def refused(what: str) -> float | None:
+        return metrics.REGISTRY.get_sample_value("attune_refused", {"what": what})
+
+    with served() as client:
+        assert (refused("bundle"), refused("experiments")) == (0, 0)
+        (publish(tmp_path, "s2").path / "network.onnx").unlink()
+        write(file, "name = 'c'")
+        assert client.post("/admin/reload").json()["code"] == "bundle_refused"
+        assert ask(client, "ana")["experiment"]["arm"] == "c"
+        assert (refused("bundle"), refused("experiments")) == (1, 0)
+        write(file, "wrong")
+        assert client.post("/admin/reload").json()["code"] == "bundle_refused"
+        assert (refused("bundle"), refused("experiments")) == (1, 1)
+        ready = client.get("/health/ready").json()
+        assert (ready["bundle"], ready["experiments"]) == ("degraded", "degraded")
+        activate_bundle(tmp_path / "bundles", force.version)
+        write(file, "name = 'd'")
+        assert client.post("/admin/reload").status_code == 200
+        assert (refused("bundle"), refused("experiments")) == (0, 0)
+
+
+def test_a_new_bundle_counts_though_the_experiments_are_refused(
+    served: Served, tmp_path: Path, file: Path
+) -> None:
+    publish(tmp_path, "s1")
+    write(file, "name = 'a'")
+    with served() as client:
+        before = {one: counted("reloads", outcome=one) for one in ("loaded", "refused")}
+        publish(tmp_path, "s2")
+        write(file, "wrong")
+        assert client.post("/admin/reload").json()["code"] == "experiments_refused"
+        for outcome, count in before.items():
+            assert counted("reloads", outcome=outcome) == count + 1, outcome
+
+
+def test_arms_begin_to_count_at_zero(served: Served, tmp_path: Path, file: Path) -> None:
+    """Else a rate would miss what comes before the second scrape."""
+    publish(tmp_path, "s1")
+    write(file, "name = 'a'", name="fresh")
+    with served() as client:
+        now = scrape(client)
+        assert (("arm", "a"), ("experiment", "fresh")) in now.series("attune_experiments_total")
+        events = now.series("attune_experiment_feedback_total")
+        assert (("arm", "a"), ("event", "like"), ("experiment", "fresh")) in events
 
 
 def test_an_unknown_bundle_is_an_error_at_the_start(

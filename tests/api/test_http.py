@@ -53,6 +53,7 @@ def test_head_is_get_without_the_body(client: TestClient, path: str) -> None:
         ("/users/ana/muted-artists", "GET, HEAD, PUT, DELETE"),
         ("/health/live", "GET, HEAD"),
         ("/admin/reload", "POST"),
+        ("/static/app.js", "GET, HEAD"),
     ],
 )
 def test_a_wrong_method_is_told_all_right_ones(client: TestClient, path: str, allow: str) -> None:

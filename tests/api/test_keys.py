@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -10,7 +11,6 @@ from pathlib import Path
 from unittest.mock import patch
 
 import pytest
-from starlette.testclient import TestClient
 
 from api.keyring import REMEMBER_S, Keyring
 from data.db.repositories import ApiKeyRepository
@@ -140,23 +140,46 @@ def test_the_use_of_a_key_is_noted_once_a_minute(start: Start, database: Databas
         assert keys.list()[0].last_used_at == later
 
 
-def test_a_refused_key_is_not_noted(client: TestClient, database: Database) -> None:
-    key = bearer(make_key(database, RECOMMEND))
+def test_a_refused_key_is_not_noted(database: Database) -> None:
+    key, ring = make_key(database, RECOMMEND), Keyring(database)
     revoke_all(database)
-    assert client.get(ASK, headers=key).status_code == 401
+
+    async def scenario() -> None:
+        assert await ring.find(key) is None
+        await ring.close()
+
+    asyncio.run(scenario())
     assert last_used(database) is None
 
 
 def test_a_use_that_cannot_be_noted_fails_nothing(start: Start, database: Database) -> None:
+    tried = threading.Event()
+
     def broken(*_: object) -> None:
+        tried.set()
         raise DatabaseUnavailableError("locked")
 
     client = start()
     key = bearer(make_key(database, RECOMMEND))
     with patch.object(ApiKeyRepository, "note_use", broken):
         assert client.get(ASK, headers=key).status_code == 200
+        assert tried.wait(30)
         assert client.get(ASK, headers=key).status_code == 200
     assert last_used(database) is None
+
+
+def test_a_key_stops_when_it_expires(start: Start, database: Database) -> None:
+    client = start()
+    now = datetime.now(UTC)
+    with database.session() as session:
+        keys = ApiKeyRepository(session)
+        old, fresh = (
+            keys.create("test", RECOMMEND, ends_at=now + timedelta(days=days)) for days in (-1, 1)
+        )
+    refused = client.get(ASK, headers=bearer(old))
+    assert (refused.status_code, refused.json()["code"]) == (401, "unauthenticated")
+    assert "expired" in refused.json()["detail"]
+    assert client.get(ASK, headers=bearer(fresh)).status_code == 200
 
 
 def test_a_bound_key_cannot_be_admin(database: Database) -> None:

@@ -71,6 +71,18 @@ def test_an_announced_large_body_is_not_even_begun() -> None:
     assert (stream.sent, stream.answer[0]["status"]) == (0, 413)
 
 
+@pytest.mark.parametrize(("path", "about_pictures"), [("/recommend", True), ("/feedback", False)])
+def test_a_full_memory_is_told_with_a_remedy_that_fits(path: str, about_pictures: bool) -> None:
+    stream = Stream()
+    headers = [(b"content-length", b"900")]
+    scope = {"type": "http", "path": path, "headers": headers, "method": "POST"}
+    guarded = BodyLimitMiddleware(gathers, LIMITS)
+    guarded._memory.take(10 * LIMIT - 800)
+    asyncio.run(guarded(scope, stream.receive, stream.send))
+    told = json.loads(stream.answer[1]["body"])
+    assert (told["code"], "mood=" in told["detail"]) == ("overloaded", about_pictures)
+
+
 @pytest.mark.parametrize("chunked", [True, False])
 def test_other_routes_take_small_bodies_only(client: TestClient, chunked: bool) -> None:
     body = b'{"user": "' + b"x" * SMALL_BODY + b'"}'

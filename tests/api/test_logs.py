@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import errno
+import io
 import json
 import logging
 from collections.abc import Iterator
@@ -90,3 +92,61 @@ def test_what_is_bound_to_a_request_is_in_its_lines(capsys: pytest.CaptureFixtur
         structlog.get_logger("attune.test").info("request")
     (line,) = lines(capsys)
     assert line["trace_id"] == "abc"
+
+
+class Pieces(io.StringIO):
+    """Keeps what is written by each call."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pieces: list[str] = []
+
+    def write(self, text: str, /) -> int:
+        self.pieces.append(text)
+        return len(text)
+
+
+def test_a_line_is_written_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Several workers share one stderr: what is written in two pieces would mix."""
+    configure_logging()
+    with monkeypatch.context() as there:
+        there.setattr("sys.stderr", pieces := Pieces())
+        structlog.get_logger("attune.test").info("ours")
+        logging.getLogger("some.library").warning("theirs")
+    assert [json.loads(piece)["event"] for piece in pieces.pieces] == ["ours", "theirs"]
+    assert all(piece.endswith("}\n") for piece in pieces.pieces)
+
+
+class Full(io.StringIO):
+    """A disk without room; says how often it was tried."""
+
+    tries = 0
+
+    def write(self, text: str, /) -> int:
+        self.tries += 1
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+
+def test_a_line_that_nobody_can_take_is_lost_and_nothing_else(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    configure_logging()
+    log, full = structlog.get_logger("attune.test"), Full()
+    with monkeypatch.context() as there:
+        there.setattr("sys.stderr", full)
+        log.info("started")
+        logging.getLogger("some.library").warning("loud")
+        there.setattr("sys.stderr", closed := io.StringIO())
+        closed.close()
+        log.info("stopped")
+    assert full.tries >= 2
+    log.info("there again")
+    assert [line["event"] for line in lines(capsys)] == ["there again"]
+
+
+def test_a_librarys_line_whose_arguments_do_not_fit(capsys: pytest.CaptureFixture[str]) -> None:
+    configure_logging()
+    (ours,) = [h for h in logging.getLogger().handlers if type(h).__module__ == "api.logs"]
+    wrong = {"name": "some.library", "msg": "%d songs", "args": ("private",)}
+    ours.handle(logging.makeLogRecord(wrong))
+    assert [line["event"] for line in lines(capsys)] == ["%d songs"]

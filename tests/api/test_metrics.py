@@ -173,9 +173,13 @@ def test_trouble_of_the_watcher_shows(start: Start, engine: FakeEngine) -> None:
     engine.broken = StorageError("no")
     song = {"id": "new", "title": "T", "artist": "A", "lyrics": "la la la"}
     client.post("/songs", json=song)
-    eventually(lambda: scrape(client).value("attune_watcher_trouble") == 1)
+
+    def trouble() -> float:
+        return scrape(client).value("attune_watcher_trouble", version=str(engine.version))
+
+    assert eventually(lambda: trouble() == 1)
     engine.broken = None
-    eventually(lambda: scrape(client).value("attune_watcher_trouble") == 0)
+    assert eventually(lambda: trouble() == 0)
 
 
 def test_numbers_are_for_administrators(start: Start, database: Database) -> None:

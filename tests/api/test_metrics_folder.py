@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
@@ -119,3 +121,24 @@ def test_processes_that_run_keep_their_numbers(tmp_path: Path) -> None:
     (tmp_path / f"gauge_livesum_{os.getpid()}.db").touch()
     with reading(tmp_path):
         assert files(tmp_path) == {f"gauge_livesum_{os.getpid()}.db"}
+
+
+def test_a_service_that_starts_meanwhile_waits(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It would take a folder that is made and not locked yet for one that was left."""
+    make, locked = tempfile.mkdtemp, []
+
+    def made(prefix: str, dir: Path) -> str:
+        handle = os.open(dir, os.O_RDONLY)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            locked.append(dir)
+        finally:
+            os.close(handle)
+        return make(prefix=prefix, dir=dir)
+
+    monkeypatch.setattr("api.metrics_folder.tempfile.mkdtemp", made)
+    with metrics_folder(settings):
+        assert locked == [settings.home / "run"]

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from starlette.testclient import TestClient
 
+from api.routes.pages import WEB
 from data.datasets.demo import listener_ids
 from data.db.repositories import UserRepository
 from data.db.session import Database
@@ -85,6 +86,12 @@ def test_the_page_may_run_its_own_files_only(client: TestClient) -> None:
         served = client.get(f"/{address}")
         assert served.status_code == 200, address
         assert served.headers["Cache-Control"] == "no-cache"
+
+
+def test_every_module_of_the_page_is_fetched_at_once(client: TestClient) -> None:
+    told = re.findall(r'rel="modulepreload" href="static/([^"]+)"', client.get("/").text)
+    files = {path.name for path in WEB.glob("*.js")}
+    assert sorted(told) == sorted(files - {"app.js", "theme.js"})  # these are scripts of their own
 
 
 def test_written_pages_load_nothing_and_their_style_is_allowed(client: TestClient) -> None:

@@ -206,7 +206,9 @@ def test_a_playlist_is_exported_and_erased_with_its_user(
 ) -> None:
     playlist = made(client)
     with database.session() as session:
-        (kept,) = UserRepository(session).export("ana")["playlists"]
+        exported = UserRepository(session).export("ana")
+    assert exported is not None
+    (kept,) = exported["playlists"]
     assert (kept["id"], kept["songs"][:2]) == (playlist["id"], ["s1", "s2"])
     assert kept["details"]["from"] == playlist["from"]
     with database.session() as session:

@@ -60,7 +60,7 @@ def test_a_burst_passes_and_the_next_is_told_when_to_come(start: Start, database
     for _ in range(3):
         response = client.get(ASK, headers=key)
         assert response.status_code == 200
-        assert response.headers["RateLimit-Policy"] == '"key";q=0;w=60'
+        assert response.headers["RateLimit-Policy"] == '"key";q=3;w=360'
         remaining.append(response.headers["RateLimit"].split(";")[1])
     assert remaining == ["r=2", "r=1", "r=0"]
     before = metrics.RATE_LIMITED._value.get()
@@ -227,6 +227,25 @@ def test_without_a_database_requests_pass_uncounted(tmp_path: Path) -> None:
 
     asyncio.run(scenario())
     database.dispose()
+
+
+def test_a_database_too_slow_to_count_by_keeps_nobody_waiting(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Tokens that come when their second is over help nobody, however many are taken."""
+    time = Time()
+    limiter = time.limiter(database, 10.0, 100.0)
+    real = RateBucketRepository.take
+
+    def late(self: RateBucketRepository, *args: object) -> object:
+        time.seconds += LEASE_S
+        assert time.seconds < 10, "it asks again and again"
+        return real(self, *args)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(RateBucketRepository, "take", late)
+    before = metrics.RATE_UNCHECKED._value.get()
+    assert asyncio.run(limiter.admit("key")) is None
+    assert metrics.RATE_UNCHECKED._value.get() == before + 1
 
 
 def test_the_buckets_of_an_erased_user_are_gone(start: Start, database: Database) -> None:

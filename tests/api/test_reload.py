@@ -292,6 +292,33 @@ def test_a_start_with_a_bad_bundle_takes_the_last_good_one(
         pass
 
 
+def test_a_start_without_any_good_bundle_says_why(
+    tmp_path: Path, database: Database, loads: Loads
+) -> None:
+    gone = publish(tmp_path, "s1")
+    shutil.rmtree(gone.path)
+    with TestClient(service(tmp_path, database, loads)) as client:
+        ready = client.get("/health/ready").json()
+        assert (ready["status"], "model" in ready["missing"]) == (503, True)
+        assert f"bundle refused: no bundle at {gone.version}" in ready["detail"]
+        assert str(tmp_path) not in ready["detail"]
+        assert metrics.REGISTRY.get_sample_value("attune_refused", {"what": "bundle"}) == 1
+
+
+def test_a_start_with_a_bundle_that_cannot_be_read_takes_the_last_good_one(
+    tmp_path: Path, database: Database, loads: Loads
+) -> None:
+    publish(tmp_path, "s1")
+    with TestClient(service(tmp_path, database, loads)) as client:
+        assert top(client) == "s1"
+    manifest = publish(tmp_path, "s2").path / "manifest.json"
+    manifest.unlink()
+    manifest.mkdir()  # unlike rights, that stops the administrator too
+    with TestClient(service(tmp_path, database, loads)) as client:
+        assert top(client) == "s1"
+        assert client.get("/health/ready").json()["bundle"] == "degraded"
+
+
 def test_the_database_is_away_during_a_reload(started: Started, tmp_path: Path) -> None:
     """Songs that came after the bundle would be missing: better a little later."""
     publish(tmp_path, "s1")

@@ -4,18 +4,17 @@ from __future__ import annotations
 
 import http.client
 import json
-import socket
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-import uvicorn
 
 from data.artifacts import activate_bundle
 from data.db.session import Database
 from tests.api.bundles import Loads, publish, service
+from tests.listening import listening
 from tests.waiting import eventually
 
 RELOADS, CLIENTS = 20, 4
@@ -57,16 +56,8 @@ def loads() -> Loads:
 def port(database: Database, tmp_path: Path, loads: Loads) -> Iterator[int]:
     publish(tmp_path, "s1")
     app = service(tmp_path, database, loads, watch_seconds=0.05, log_level="ERROR")
-    listening = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False, ws="none"))
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        listening.close()
+    with listening(app) as opened:
+        yield opened
 
 
 def test_no_request_fails(port: int, tmp_path: Path, loads: Loads) -> None:

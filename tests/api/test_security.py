@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
+from starlette.types import Receive, Send
+from starlette.types import Scope as StarletteScope
 
 from api.app import create_app
 from api.security import ensure_safe_bind, is_loopback
@@ -146,3 +148,28 @@ def test_a_connection_from_outside_needs_a_key_whatever_the_settings_say(start: 
     inside = client.get("http://127.0.0.1:8000/recommend?user=u")
     outside = client.get("http://192.0.2.7:8000/recommend?user=u")
     assert (inside.status_code, outside.status_code) == (200, 401)
+
+
+@pytest.mark.parametrize(
+    ("client_address", "status"),
+    [("127.0.0.1", 200), ("::1", 200), ("203.0.113.7", 401), ("unknown", 401)],
+)
+def test_a_proxy_on_this_machine_that_serves_others_needs_a_key(
+    start: Start, client_address: str, status: int
+) -> None:
+    """uvicorn puts the client that the proxy names where the proxy's address was."""
+    behind = TestClient(start().app, "http://127.0.0.1:8000", client=(client_address, 1))
+    assert behind.get("/recommend?user=u").status_code == status
+
+
+@pytest.mark.parametrize(("host", "status"), [("localhost", 200), ("music.example", 401)])
+def test_a_socket_file_opens_to_local_names_alone(start: Start, host: str, status: int) -> None:
+    app = start().app
+
+    async def on_socket_file(scope: StarletteScope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            scope["server"], scope["client"] = ("/run/attune.sock", None), None
+        await app(scope, receive, send)
+
+    answer = TestClient(on_socket_file).get("/recommend?user=u", headers={"Host": host})
+    assert answer.status_code == status

@@ -5,15 +5,11 @@ from __future__ import annotations
 import http.client
 import json
 import socket
-import subprocess
-import sys
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import uvicorn
 
 from api.app import create_app
 from data.db.session import Database
@@ -21,26 +17,17 @@ from data.errors import ConfigError
 from data.settings import Settings
 from tests.api.fakes import FakeEngine
 from tests.api.pictures import jpeg
+from tests.listening import listening
 
 ASK = "/recommend?user=ana&consent=true"
 
 
 @pytest.fixture
 def port(database: Database, tmp_path: Path) -> Iterator[int]:
-    """A served port; it listens before the server runs, so nobody has to wait for it."""
     settings = Settings(home=tmp_path, _env_file=None)  # type: ignore[call-arg]
     app = create_app(settings, engine=FakeEngine(), database=database)
-    listening = socket.create_server(("127.0.0.1", 0))
-    config = uvicorn.Config(app, log_config=None, access_log=False, ws="none")
-    server = uvicorn.Server(config)
-    thread = threading.Thread(target=server.run, args=([listening],))
-    thread.start()
-    try:
-        yield listening.getsockname()[1]
-    finally:
-        server.should_exit = True
-        thread.join(30)
-        listening.close()
+    with listening(app) as opened:
+        yield opened
 
 
 def ask(port: int, method: str, body: Any, headers: dict[str, str]) -> tuple[int, Any]:
@@ -95,13 +82,6 @@ def test_a_body_cut_short_harms_nobody(port: int, capfd: pytest.CaptureFixture[s
     assert "unexpected" not in capfd.readouterr().err
 
 
-def test_the_service_starts_without_the_heavy_libraries() -> None:
-    heavy = ("tensorflow", "keras", "torch", "pandas", "sklearn", "implicit", "pyarrow")
-    code = f"import api.app, sys; print([name for name in {heavy!r} if name in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert done.stdout.strip() == "[]"
-
-
 def test_an_open_service_is_refused_before_anything_runs(tmp_path: Path) -> None:
     from api.server import run_server
     from recommender.bootstrap import build_database
@@ -112,3 +92,23 @@ def test_an_open_service_is_refused_before_anything_runs(tmp_path: Path) -> None
     database.dispose()
     with pytest.raises(ConfigError, match="without API keys"):
         run_server(settings)
+
+
+@pytest.mark.parametrize(
+    ("host", "told"), [("127.0.0.1", "already in use.*--port"), ("[::1]", "without brackets")]
+)
+def test_an_address_that_cannot_be_had_is_told_before_anything_runs(
+    tmp_path: Path, database: Database, host: str, told: str
+) -> None:
+    from api.server import run_server
+
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        settings = Settings(
+            home=tmp_path,
+            host=host,
+            port=taken.getsockname()[1],
+            database_url=database.url.render_as_string(hide_password=False),
+            _env_file=None,  # type: ignore[call-arg]
+        )
+        with pytest.raises(ConfigError, match=told):
+            run_server(settings)

@@ -82,6 +82,14 @@ def test_a_process_that_will_not_start_is_tried_again_and_again(tmp_path: Path) 
         assert eventually(lambda: len(pids(file)) >= 3)
 
 
+def test_a_process_that_cannot_be_made_at_the_moment_is_tried_again(tmp_path: Path) -> None:
+    program, file = tmp_path / "late", tmp_path / "pids"
+    with supervised([str(program), "-c", _CHILD, str(file)]) as supervisor:
+        assert supervisor.pid is None
+        program.symlink_to(sys.executable)
+        assert eventually(partial(runs, supervisor, nth_pid(file, 1)))
+
+
 def test_stopping_before_anything_ran() -> None:
     supervisor = Supervisor([sys.executable, "-c", "pass"])
     supervisor.stop()

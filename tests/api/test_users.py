@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+from typing import Any
+
 import pytest
+from sqlalchemy import event
 from starlette.testclient import TestClient
 
+from api.user_schemas import HistoryEvent
 from data.db.repositories import ApiKeyRepository
 from data.db.session import Database
+from data.types import EventRow
 from tests.api.conftest import Start
 
 WAY = {"user": "ana", "from": "sad", "to": "happy"}
@@ -32,6 +38,32 @@ def test_history_is_newest_first_in_pages_without_gap_or_repeat(client: TestClie
         cursor = page["next_cursor"]
     assert pages == whole["items"]
     assert cursor is None
+
+
+def test_history_names_the_songs_by_one_query_for_a_page(
+    client: TestClient, database: Database
+) -> None:
+    for number, song in enumerate(("s1", "s2", "s1", "s3")):
+        played(client, "ana", song, 1_700_000_000 + number)
+    asked: list[str] = []
+
+    def note(*told: Any) -> None:
+        asked.append(told[2])
+
+    event.listen(database.engine, "before_cursor_execute", note)
+    items = client.get("/users/ana/history").json()["items"]
+    event.remove(database.engine, "before_cursor_execute", note)
+    assert [(i["song"], i["title"], i["artist"]) for i in items] == [
+        ("s3", "Third", "Cy"), ("s1", "First", "Ada"),
+        ("s2", "Second", "Bo"), ("s1", "First", "Ada"),
+    ]  # fmt: skip
+    assert len([one for one in asked if "songs.title" in one]) == 1
+
+
+def test_an_event_whose_song_is_gone_has_no_title() -> None:
+    row = EventRow("ana", "gone", "like", datetime.now(UTC))
+    shown = HistoryEvent.from_row(row, None)
+    assert (shown.song, shown.title, shown.artist) == ("gone", None, None)
 
 
 def test_an_unknown_user_has_no_history_and_nothing_to_take_along(client: TestClient) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,39 @@ def test_what_is_not_there_is_told(tmp_path: Path) -> None:
         (tmp_path / "current").write_text(name)
         with pytest.raises(ArtifactError, match="names no bundle"):
             current_bundle(tmp_path)
+
+
+def test_what_cannot_be_read_is_told_with_what_to_do(
+    tmp_path: Path, files: dict[str, Path]
+) -> None:
+    """Folders where files should be: unlike rights, they stop the administrator too."""
+    made = publish_bundle(tmp_path, files, {})
+    (tmp_path / "a file").touch()
+    with pytest.raises(BundleCorruptError, match=r"a file cannot be read .*publish it again"):
+        open_bundle(tmp_path / "a file")
+    (made.path / "manifest.json").unlink()
+    (made.path / "manifest.json").mkdir()
+    with pytest.raises(BundleCorruptError, match="cannot be read"):
+        current_bundle(tmp_path)
+    (tmp_path / "current").unlink()
+    (tmp_path / "current").mkdir()
+    with pytest.raises(ArtifactError, match="current cannot be read"):
+        current_bundle(tmp_path)
+
+
+def test_a_source_that_changes_meanwhile_is_not_published(
+    tmp_path: Path, files: dict[str, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A training writes the run's file while it is copied: half of it must not go in force."""
+    root = tmp_path / "bundles"
+    first, copy = publish_bundle(root, files, {}), shutil.copyfile
+
+    def changed_first(source: Path, target: Path) -> None:
+        source.write_bytes(b"half of it")
+        copy(source, target)
+
+    monkeypatch.setattr("data.artifacts.shutil.copyfile", changed_first)
+    with pytest.raises(ArtifactError, match=r"net\.onnx changed while .*publish again"):
+        publish_bundle(root, files, {})
+    assert current_bundle(root) == first
+    assert {p.name for p in root.iterdir()} == {first.version, "current"}

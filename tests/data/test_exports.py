@@ -42,9 +42,22 @@ def test_listenbrainz(database: Database, tmp_path: Path, form: str) -> None:
     )
     assert (done.written, done.rejected) == (2, 1)
     assert events(database) == [
-        ("lb", "a|one", "play", 1714564800), ("lb", "a|one", "play", 1714564860),
+        ("x", "a|one", "play", 1714564800), ("x", "a|one", "play", 1714564860),
     ]  # fmt: skip
     assert json.loads((tmp_path / "r").read_text())["line"] == 2
+
+
+def test_whose_an_export_is_says_the_operator_before_the_service(
+    database: Database, tmp_path: Path
+) -> None:
+    (tmp_path / "a.jsonl").write_text(json.dumps(LISTEN))
+    (tmp_path / "b.jsonl").write_text(json.dumps({**LISTEN, "listened_at": 1714564860}))
+    for name, user in (("a", None), ("b", "me")):
+        ingest_listens(
+            database, [tmp_path / f"{name}.jsonl"],
+            format="listenbrainz", rejects=tmp_path / "r", user=user,
+        )  # fmt: skip
+    assert [user for user, *_ in events(database)] == ["lb", "me"]
 
 
 def test_spotify_tells_skips_from_plays(database: Database, tmp_path: Path) -> None:

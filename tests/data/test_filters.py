@@ -114,8 +114,9 @@ def test_mutes_count_by_folded_name_and_are_stored_once(filled: Database) -> Non
         muted.unmute("ana", "céline")
         muted.unmute("ana", "never muted")
         assert [name for name, _ in muted.all_of("ana")] == ["The Bees"]
-        exported = UserRepository(session).export("ana")["muted_artists"]
-        assert [row["artist"] for row in exported] == ["The Bees"]
+        exported = UserRepository(session).export("ana")
+        assert exported is not None
+        assert [row["artist"] for row in exported["muted_artists"]] == ["The Bees"]
         assert UserRepository(session).erase("ana")
         assert muted.all_of("ana") == []
 
@@ -168,8 +169,13 @@ def test_explicit_is_read_from_rows(filled: Database, told: object, explicit: bo
 def test_searching_for_explicit_songs(filled: Database) -> None:
     with filled.session() as session:
         repository = SongRepository(session)
-        assert [s.id for s in repository.search(explicit=True)[0]] == ["a"]
-        assert [s.id for s in repository.search(explicit=False)[0]] == ["b", "c", "d", "e"]
+        assert [s.id for s in repository.search(only_explicit=True)[0]] == ["a"]
+        assert [s.id for s in repository.search(songs=SongFilter(explicit=False))[0]] == [
+            "b",
+            "c",
+            "d",
+            "e",
+        ]
 
 
 def test_a_database_forgets_what_was_deleted(filled: Database) -> None:

@@ -15,7 +15,12 @@ from sqlalchemy import text
 from data.db.repositories import InteractionRepository, SongRepository, UserRepository
 from data.db.repositories.ingest_runs import IngestRunRepository
 from data.db.session import Database
-from data.errors import DatabaseUnavailableError, DatasetFormatError, DatasetNotFoundError
+from data.errors import (
+    DatabaseUnavailableError,
+    DatasetFormatError,
+    DatasetNotFoundError,
+    InvalidParameterError,
+)
 from data.ingest import IngestReport, ingest_feedback, ingest_listens, ingest_songs, runs
 from data.types import SongInput
 
@@ -308,6 +313,20 @@ def test_another_mapping_is_another_run(database: Database, tmp_path: Path) -> N
     assert done.written == 1
     with database.session() as session:
         assert SongRepository(session).get("k") is not None
+
+
+@pytest.mark.parametrize(
+    ("format", "told"),
+    [(None, "songs have no column 'titel'; name one of id, title, artist"), ("spotify", "own")],
+)
+def test_a_mapping_that_maps_nothing_is_told(
+    database: Database, tmp_path: Path, format: str | None, told: str
+) -> None:
+    path = write(tmp_path, "jsonl", SONGS)
+    columns = {"titel": "title", "artist": "artist"}
+    with pytest.raises(InvalidParameterError, match=told):
+        ingest_songs(database, [path], format=format, columns=columns, rejects=tmp_path / "r")
+    assert dump(database)["runs"] == []
 
 
 def test_a_missing_file_is_told_before_anything_is_read(database: Database, tmp_path: Path) -> None:

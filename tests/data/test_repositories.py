@@ -19,7 +19,8 @@ from data.db.repositories import (
     UserRepository,
 )
 from data.db.session import Database
-from data.errors import InvalidParameterError
+from data.errors import DatabaseUnavailableError, InvalidParameterError
+from data.filters import SongFilter
 from data.types import EventRow, Song, SongInput, UserHistory
 
 T0 = datetime(2024, 5, 1, 12, tzinfo=UTC)
@@ -111,8 +112,11 @@ def test_search_ignores_accents_and_pages(database: Database) -> None:
         assert [s.id for s in first] == ["a", "b"]
         second, end = songs.search("beyon", after=cursor, limit=2)
         assert ([s.id for s in second], end) == (["c"], None)
-        assert [s.id for s in songs.search(genre="POP", year_from=2007)[0]] == ["b"]
-        assert [s.id for s in songs.search(artist="Beyoncé", language="en")[0]] == ["b"]
+        assert [s.id for s in songs.search(genre="POP", songs=SongFilter(year_from=2007))[0]] == [
+            "b"
+        ]
+        english = SongFilter(languages=("en",))
+        assert [s.id for s in songs.search(artist="Beyoncé", songs=english)[0]] == ["b"]
         assert [s.id for s in songs.search("_")[0]] == []
         assert songs.search(after="nonsense")[0] == []
         assert songs.search(after="9" * 30)[0] == []
@@ -176,6 +180,17 @@ def test_pages_of_events_follow_each_other_newest_first(database: Database) -> N
         assert [*first, *second, *third] == whole
         assert (len(third), end) == (1, None)
         assert repository.page("nobody", 2) == ([], None)
+
+
+def test_a_number_of_somebody_elses_event_tells_nothing(database: Database) -> None:
+    stock(database, "s1")
+    with database.session() as session:
+        repository = InteractionRepository(session)
+        repository.add("u", "s1", "play", at(0))
+        repository.add("other", "s1", "play", at(5))
+        theirs = repository.last_event()
+        assert len(repository.page("u", 2)[0]) == 1
+        assert repository.page("u", 2, theirs) == ([], None)
 
 
 def test_an_idempotency_key_counts_once_per_user(database: Database) -> None:
@@ -267,6 +282,7 @@ def test_erase_takes_everything_of_one_user(database: Database) -> None:
     with database.session() as session:
         users = UserRepository(session)
         before = users.export("gone")
+        assert before is not None
         assert [len(before[k]) for k in ("interactions", "emotions", "playlists", "api_keys")] == [
             1, 1, 1, 1,
         ]  # fmt: skip
@@ -274,14 +290,28 @@ def test_erase_takes_everything_of_one_user(database: Database) -> None:
         assert users.erase("gone")
         assert not users.erase("gone")
     with database.session() as session:
-        after = UserRepository(session).export("gone")
-        assert after["known"] is False
-        assert [len(after[k]) for k in ("interactions", "emotions", "playlists", "api_keys")] == [
-            0, 0, 0, 0,
-        ]  # fmt: skip
+        assert UserRepository(session).export("gone") is None
         assert UserRepository(session).ids() == ["stays"]
         for table in ("interactions", "emotion_log", "playlists", "api_keys", "users"):
             assert session.scalar(text(f"SELECT count(*) FROM {table}")) == 1
+
+
+def test_a_user_is_not_erased_while_something_is_written_about_them(database: Database) -> None:
+    stock(database, "a")
+    with database.session() as session:
+        UserRepository(session).ensure("ana")
+    url = database.url.render_as_string(hide_password=False)
+    other = Database(url, busy_timeout_s=0.05, statement_timeout_s=0.2)
+    with database.session() as session:
+        UserRepository(session).ensure("ana")
+        with pytest.raises(DatabaseUnavailableError), other.session() as late:
+            UserRepository(late).erase("ana")
+        InteractionRepository(session).add("ana", "a", "play", T0)
+    with other.session() as late:
+        assert UserRepository(late).erase("ana")
+    other.dispose()
+    with database.session() as session:
+        assert InteractionRepository(session).count() == 0
 
 
 def test_emotions_expire(database: Database) -> None:
@@ -313,7 +343,28 @@ def test_keys_are_shown_once_and_kept_hashed(database: Database) -> None:
         assert not keys.revoke(found.id)
         assert keys.verify(plaintext) is None
         assert not keys.any_active()
-        assert [key.revoked_at is not None for key in keys.list()] == [True]
+        assert [key.active for key in keys.list()] == [False]
+
+
+def test_a_key_that_expires_is_in_force_until_then(database: Database) -> None:
+    with database.session() as session:
+        keys = ApiKeyRepository(session)
+        past, ahead = (datetime.now(UTC) + timedelta(days=days) for days in (-1, 1))
+        old = keys.create("old", ["recommend"], ends_at=past)
+        assert keys.verify(old) is None
+        assert not keys.any_active()
+        (ended,) = keys.list()
+        assert (ended.active, ended.ends_at) == (False, past)
+        assert not keys.revoke(ended.id)  # and its end stays what it was
+        fresh = keys.verify(keys.create("fresh", ["recommend"], ends_at=ahead))
+        assert fresh is not None
+        assert (fresh.active, fresh.ends_at) == (True, ahead)
+        assert keys.any_active()
+        assert keys.revoke(fresh.id)
+        assert not keys.any_active()
+        assert [key.ends_at is not None and key.ends_at < ahead for key in keys.list()] == [
+            True
+        ] * 2
 
 
 @pytest.mark.parametrize("scopes", [[], ["root"], ["admin", "root"]])

@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,6 +18,7 @@ import pytest
 
 from data.settings import Settings
 from tests.e2e.listener import Opened, opened
+from tests.listening import listening
 from vision.drawn_photo import drawn_photo
 
 _BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -40,24 +39,8 @@ _ALLOW_CAMERA = "--use-fake-ui-for-media-stream"
 @contextmanager
 def _serve(app: Any) -> Iterator[str]:
     """Run ``app`` in a thread on a free port and yield its base URL."""
-    import uvicorn
-
-    ready = threading.Event()
-
-    class Server(uvicorn.Server):
-        async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-            await super().startup(sockets=sockets)
-            ready.set()
-
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        server = Server(uvicorn.Config(app, log_level="warning", ws="none"))
-        thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
-        thread.start()
-        assert ready.wait(60), "the service did not start within a minute"
-        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-        server.should_exit = True
-        thread.join(30)
+    with listening(app) as port:
+        yield f"http://127.0.0.1:{port}"
 
 
 def _home(demo: Settings, folder: Path, **settings: Any) -> Settings:
@@ -67,7 +50,9 @@ def _home(demo: Settings, folder: Path, **settings: Any) -> Settings:
 
 
 @pytest.fixture(scope="package")
-def live_server(demo_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def live_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[str]:
     """Base URL, without a slash at the end, of a service with the demo installed."""
     running = os.environ.get("ATTUNE_E2E_URL")
     if running:
@@ -75,7 +60,8 @@ def live_server(demo_settings: Settings, tmp_path_factory: pytest.TempPathFactor
         return
     from api.app import create_app
 
-    settings = _home(demo_settings, tmp_path_factory.mktemp("home"), emotion_history_days=7)
+    demo = request.getfixturevalue("demo_settings")  # built only where no service runs already
+    settings = _home(demo, tmp_path_factory.mktemp("home"), emotion_history_days=7)
     with _serve(create_app(settings)) as url:
         yield url
 

@@ -9,6 +9,7 @@ from typing import Any
 Opened = Callable[..., AbstractContextManager[Any]]
 CONSENT = "Yes, read my apparent expression"
 PHONE = {"viewport": {"width": 360, "height": 740}, "has_touch": True}
+REACH = 0.92  # a mood of 1 lies this share of half a field's side from its middle (field.js)
 
 
 @contextmanager

@@ -158,6 +158,16 @@ def test_the_keyboard_alone_does_the_whole_journey(page: Any) -> None:
     assert focused(page).startswith("Skip")
 
 
+def test_each_part_has_a_title(page: Any) -> None:
+    for part, title in (
+        ("A journey", "Attune: a journey"),
+        ("My data", "Attune: my data"),
+        ("Songs for now", "Attune: songs for how you feel"),
+    ):
+        page.get_by_role("link", name=part).click()
+        page.wait_for_function("title => document.title === title", arg=title)
+
+
 def test_what_happens_is_read_out(page: Any) -> None:
     assert page.locator("#status").get_attribute("role") == "status"
     say(page, "plover", "calm")

@@ -11,6 +11,7 @@ import pytest
 
 from tests.e2e.listener import (
     CONSENT,
+    PHONE,
     Opened,
     answer_with,
     focused,
@@ -105,6 +106,90 @@ def test_taking_consent_back_drops_the_picture(page: Any) -> None:
     with page.expect_response(is_answer) as answer:
         page.get_by_role("radio", name="Lift").check()
     assert "consent" not in answer.value.url
+
+
+def test_a_picture_on_its_way_is_called_back_with_the_consent(page: Any, drawn_face: Path) -> None:
+    page.route("**/recommend?**", lambda route: None)
+    page.get_by_label("Listener id").fill("siskin")
+    page.get_by_label(CONSENT).check()
+    page.locator("#file").set_input_files(drawn_face)
+    page.locator(".waiting").first.wait_for()
+    with page.expect_event("requestfailed"):
+        page.get_by_label(CONSENT).uncheck()
+    assert not page.locator("#result").is_visible()
+    assert page.locator("#status").inner_text() == ""
+
+
+def test_a_picture_that_failed_cannot_be_sent_again_without_consent(
+    page: Any, drawn_face: Path
+) -> None:
+    answer_with(page, "**/recommend?**", 503, "overloaded")
+    page.get_by_label("Listener id").fill("siskin")
+    page.get_by_label(CONSENT).check()
+    page.locator("#file").set_input_files(drawn_face)
+    told = problem(page, "Many people are asking right now")
+    page.get_by_label(CONSENT).uncheck()
+    told.wait_for(state="hidden")
+
+
+def test_a_photo_is_not_sent_if_consent_went_while_it_was_read(page: Any, drawn_face: Path) -> None:
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url))
+    _hold(page, "createImageBitmap", "window")
+    page.get_by_label("Listener id").fill("siskin")
+    page.get_by_label(CONSENT).check()
+    page.locator("#file").set_input_files(drawn_face)
+    page.wait_for_function("window.held")
+    page.get_by_label(CONSENT).uncheck()
+    page.evaluate("window.letGo()")
+    assert not page.locator("#still").is_visible()
+    assert not any("/recommend" in url for url in asked)
+
+
+def test_the_camera_does_not_open_if_consent_went_while_the_browser_asked(page: Any) -> None:
+    _hold(page, "getUserMedia", "navigator.mediaDevices")
+    page.get_by_label("Listener id").fill("wren")
+    page.get_by_label(CONSENT).check()
+    page.get_by_role("button", name="Start the camera").click()
+    page.wait_for_function("window.held")
+    page.get_by_label(CONSENT).uncheck()
+    stream = page.evaluate_handle("window.letGo()")
+    page.wait_for_function("stream => stream.getTracks()[0].readyState === 'ended'", arg=stream)
+    assert not page.locator("video").is_visible()
+
+
+def _hold(page: Any, name: str, owner: str) -> None:
+    """Let a function of the browser's wait for ``letGo``, which gives what it gave."""
+    page.evaluate(
+        f"""() => {{
+          const real = {owner}.{name}.bind({owner});
+          const gate = new Promise((open) => (window.letGo = () => (open(), window.given)));
+          {owner}.{name} = (...given) => {{
+            window.held = true;
+            window.given = gate.then(() => real(...given));
+            return window.given;
+          }};
+        }}"""
+    )
+
+
+def _open_camera(page: Any) -> None:
+    page.get_by_label("Listener id").fill("wren")
+    page.get_by_label(CONSENT).check()
+    page.get_by_role("button", name="Start the camera").click()
+    page.get_by_role("button", name="Take the picture").wait_for()
+
+
+def test_the_camera_closes_when_it_is_out_of_sight(opening: Opened) -> None:
+    with opening(**PHONE) as phone:
+        for away, back in (("On a pad", "By picture"), ("A journey", "Songs for now")):
+            phone.get_by_role("button", name="By picture").click()
+            _open_camera(phone)
+            stream = phone.evaluate_handle("document.getElementById('preview').srcObject")
+            phone.get_by_text(away, exact=True).first.click()
+            phone.wait_for_function("s => s.getTracks()[0].readyState === 'ended'", arg=stream)
+            phone.get_by_text(back, exact=True).first.click()
+            phone.get_by_role("button", name="Start the camera").wait_for()
 
 
 def test_another_picture_needs_another_yes(page: Any) -> None:

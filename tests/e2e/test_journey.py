@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from tests.e2e.listener import answer_with, opened, problem, say
+from tests.e2e.listener import REACH, answer_with, opened, problem, say
 
 pytestmark = pytest.mark.browser
 
@@ -59,7 +59,7 @@ def test_the_ends_move_by_keys_and_pointer(page: Any) -> None:
         make.click()
     asked = answer.value.request.post_data_json
     assert asked["from"] == "-0.76,-0.05"
-    assert float(asked["to"].split(",")[0]) == pytest.approx(0.9, abs=0.02)
+    assert float(asked["to"].split(",")[0]) == pytest.approx(0.9 / REACH, abs=0.02)
     assert asked["minutes"] == 30
     assert "length" not in asked
     assert answer.value.json()["duration_s"] == pytest.approx(1800, rel=0.2)
@@ -99,7 +99,7 @@ def test_the_files_are_downloaded_with_the_key(
         for name, start in starts.items():
             with page.expect_download() as got:
                 page.get_by_role("button", name=name).click()
-            assert got.value.suggested_filename.endswith(f".{name.lower()}")
+            assert got.value.suggested_filename == f"attune-sad-to-happy.{name.lower()}"
             path = tmp_path / name
             got.value.save_as(path)
             text = path.read_text(encoding="utf-8")

@@ -24,6 +24,7 @@ def _fresh(page: Any) -> list[dict[str, Any]]:
 
 def test_a_like_counts_once_however_often_it_is_pressed(page: Any) -> None:
     say(page, "plover", "calm")
+    assert not page.locator("#fresh").is_visible()  # it would bring the same songs
     keys: list[str] = []
     page.on(
         "request",
@@ -36,7 +37,7 @@ def test_a_like_counts_once_however_often_it_is_pressed(page: Any) -> None:
     page.locator("#songs .like[aria-pressed=true]").wait_for()
     like.click()
     assert len(keys) == 1
-    assert page.get_by_text("Fresh list with your answer").is_visible()
+    page.get_by_role("button", name="Fresh list with your answer").wait_for()
 
 
 def test_a_failed_like_is_taken_back_and_tried_again_under_the_same_key(page: Any) -> None:
@@ -91,11 +92,14 @@ def test_less_of_an_artist_changes_the_next_answer_and_can_be_undone(page: Any) 
     assert "Undo" in focused(page)
     rows = page.locator(f'#songs [data-artist="{artist}"]:not([inert])')
     assert rows.count() == 0
+    placed = page.locator("#plane .dot-link").count()
+    assert placed == page.locator("#songs > .song:not([inert]) .song-mood").count()
     with page.expect_response("**/muted-artists?**") as allowed:
         page.get_by_role("button", name="Undo").click()
     assert allowed.value.request.method == "DELETE"
     rows.first.wait_for()
     assert page.locator(".muted-note").count() == 0
+    assert page.locator("#plane .dot-link").count() == placed + rows.count()
     _row(page, 1).get_by_role("button", name=f"Less of {artist}").click()
     page.locator(".muted-note").wait_for()
     assert artist not in {item["song"]["artist"] for item in _fresh(page)}

@@ -98,11 +98,18 @@ def test_being_offline_is_told_and_the_songs_stay(page: Any) -> None:
     say(page, "plover", "calm")
     page.context.set_offline(True)
     page.get_by_text("You are offline. What is on the page stays").wait_for()
-    page.locator("#fresh").click()
+    page.get_by_role("button", name="More songs").click()
     problem(page, "You are offline")
     assert page.locator("#songs > .song").count() == 20
     page.context.set_offline(False)
     page.locator("#offline").wait_for(state="hidden")
+
+
+def test_an_answer_that_is_none_is_told(page: Any) -> None:
+    page.route("**/recommend?**", lambda route: route.fulfill(status=200, body="<html>sign in"))
+    _skip_mood(page)
+    problem(page, "We cannot reach the service")
+    assert not page.locator("#result").is_visible()
 
 
 def test_a_service_that_is_away_is_told(page: Any) -> None:

@@ -20,7 +20,10 @@ def answer(status: int, body: bytes = b"", *headers: bytes) -> bytes:
 
 @contextmanager
 def scripted(script: Script) -> Iterator[int]:
-    """Serve ``script`` on a free port until the block ends; an empty answer hangs up."""
+    """Serve ``script`` on a free port until the block ends.
+
+    An empty answer hangs up, and so does one with ``Connection: close`` in it, after it was sent.
+    """
 
     class Handler(socketserver.StreamRequestHandler):
         disable_nagle_algorithm = True
@@ -35,6 +38,8 @@ def scripted(script: Script) -> Iterator[int]:
                     size = -(-len(sent) // pieces)
                     for at in range(0, len(sent), size):
                         self.wfile.write(sent[at : at + size])
+                    if b"Connection: close" in sent:
+                        return
             except ConnectionError:
                 return
 

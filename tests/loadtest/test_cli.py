@@ -96,5 +96,5 @@ def test_bench_alone_is_that_of_the_service(
     assert attune("bench")[1] == "200 False\n"
     assert attune("bench", "--repeats", "12", "--json")[1] == "12 True\n"
     assert attune("bench", "service", "--repeats", "13")[1] == "13 False\n"
-    names = ("service", "vision", "lyrics", "training", "load", "catalogue")
+    names = ("service", "vision", "lyrics", "training", "load", "catalogue", "reload")
     assert all(name in attune("bench", "--help")[1] for name in names)

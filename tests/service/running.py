@@ -6,7 +6,6 @@ import http.client
 import json
 import os
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -19,17 +18,11 @@ from typing import Any
 
 import psutil
 
+from api.loadtest.servers import free_port
 from tests.waiting import eventually
 
 #: Nothing that is asked here may take longer, seconds.
 TIMEOUT_S = 30.0
-
-
-def free_port() -> int:
-    """Return a port that nobody listens on at the moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Service:

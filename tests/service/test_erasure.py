@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from api.app import create_app
 from data.db.repositories import ApiKeyRepository, InteractionRepository, UserRepository
 from data.db.session import Database
+from data.ingest import forget_rejects, ingest_listens
 from data.settings import Settings
 from data.types import EventRow
 from tests.api.toy_service import ids, page, store_toys, toy_engine
@@ -80,9 +81,11 @@ def lives(client: TestClient, home: Path) -> str:
     database = Database(f"sqlite:///{home / 'attune.db'}")
     with database.session() as session:
         ApiKeyRepository(session).create(f"phone of {MARK}", ["recommend", "feedback"], MARK)
-    database.dispose()
     rejects = home / "rejects"
     rejects.mkdir()
+    (home / "export.jsonl").write_text('{"title": "Theirs", "artist": "A"}\nno row\n')
+    ingest_listens(database, [home / "export.jsonl"], rejects=rejects / "listens.jsonl", user=MARK)
+    database.dispose()
     rows = [
         {"line": n, "reason": "no song", "row": {"user": u}} for n, u in ((1, MARK), (2, "bea"))
     ]
@@ -106,7 +109,8 @@ def test_nothing_of_an_erased_user_can_be_read_anywhere(
     whole = {"user": MARK, "n": 24, "exclude_heard": "false", "mood": "calm"}
     first = page(there, **whole)
     assert page(there, **whole)["items"] == first["items"]
-    assert {"attune.db-wal", "listens-1.jsonl"} <= set(files_with(home, MARK))
+    named = {"attune.db-wal", "listens-1.jsonl", "listens.jsonl"}
+    assert named <= set(files_with(home, MARK))
 
     assert here.delete(f"/users/{MARK}").status_code == 204
 
@@ -176,3 +180,17 @@ def test_the_log_is_emptied_only_where_there_is_one(home: Path) -> None:
     assert database.forget_deleted()
     assert (home / "attune.db-wal").stat().st_size == 0
     database.dispose()
+
+
+def test_set_aside_rows_go_however_they_name_the_user(tmp_path: Path) -> None:
+    theirs: list[Any] = [
+        {"user": "zoë-1", "song": "s"}, ["x", "zoë-1"], {"listens": [{"user_name": "zoë-1"}]},
+        '{"user": "zoë-1", "song": ', json.dumps({"user": "zoë-1"})[:-1], "zoë-1,s,play,",
+    ]  # fmt: skip
+    others: list[Any] = [{"user": "zoë-12"}, "zoë-12,s,play,", '{"user": "an-zoë-1x"', ["zoë"]]
+    rejects = tmp_path / "listens.jsonl"
+    lines = [json.dumps({"line": n, "row": row}) + "\n" for n, row in enumerate(theirs + others)]
+    rejects.write_text("".join(lines) + lines[0][:-5])  # the last one torn by a kill
+    assert forget_rejects(tmp_path, "zoë-1") == len(theirs)
+    assert rejects.read_text() == "".join(lines[len(theirs) :])
+    assert forget_rejects(tmp_path / "nowhere", "zoë-1") == 0

@@ -111,9 +111,14 @@ def test_a_journey(service: Service, tmp_path: Path, suffix: str) -> None:
 def test_a_night(demo_settings: Settings, tmp_path: Path) -> None:
     home = tmp_path / "home"
     shutil.copytree(demo_settings.home, home)
-    run(EXAMPLES / "nightly.sh", tmp_path / "night", home=home)
-    lists = pq.read_table(tmp_path / "night" / "lists.parquet")
-    assert lists.num_rows == 360 * 50
+    night = tmp_path / "night"
+    run(EXAMPLES / "nightly.sh", night, home=home)
+    (lists,) = night.glob("????-??-??/lists.parquet")
+    assert pq.read_table(lists).num_rows == 360 * 50
+    bundles = sorted((home / "bundles").iterdir())
+    # The next night has a folder of its own; run again in the same one, nothing is left to do.
+    run(EXAMPLES / "nightly.sh", night, home=home)
+    assert sorted((home / "bundles").iterdir()) == bundles
 
 
 def test_own_listens(tmp_path: Path) -> None:

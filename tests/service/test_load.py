@@ -13,6 +13,7 @@ from api.loadtest.report import load_text
 from api.loadtest.scenarios import Scenario
 from data.errors import ConfigError
 from data.settings import Settings
+from tests.api.test_cli import Attune, attune, demo_home  # noqa: F401 - fixtures
 
 
 @pytest.fixture(scope="module")
@@ -56,3 +57,34 @@ def test_the_result_is_json_and_a_table(found: dict[str, Any]) -> None:
 def test_a_home_without_a_bundle_is_named(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="holds no bundle"):
         run_matrix([tmp_path], LoadConfig(seconds=0.1, ceiling_s=0), lambda line: None)
+
+
+def test_the_bench_of_single_requests(
+    attune: Attune,  # noqa: F811
+    demo_home: Path,  # noqa: F811
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("ATTUNE_HOST", "0.0.0.0")  # as in an image; there are no keys
+    code, out, err = attune("bench", "--repeats", "10", "--json")
+    assert code == 0, err
+    rows = json.loads(out)
+    for name in ("health (baseline)", "recommend"):
+        assert 0 < rows[f"{name}: p50, ms"] <= rows[f"{name}: p99, ms"]
+    assert rows["ready after, s"] > 0
+    assert rows["resident memory, MB"] > 50
+    assert rows["batch, users/s"] > 0
+
+
+def test_the_bench_of_reloads_changes_nothing_of_the_home(
+    attune: Attune,  # noqa: F811
+    demo_home: Path,  # noqa: F811
+) -> None:
+    before = sorted((demo_home / "bundles").iterdir())
+    code, out, err = attune(
+        "bench", "reload", "--reloads", "2", "--clients", "1", "--seconds", "1", "--json"
+    )
+    assert code == 0, err
+    found = json.loads(out)
+    assert len(found["reload_s"]) == 2
+    assert set(found["during"]["statuses"]) == {"200"}
+    assert sorted((demo_home / "bundles").iterdir()) == before

@@ -7,23 +7,21 @@ a copy of the demo and the encoder that ships.
 from __future__ import annotations
 
 import json
-import os
 import shutil
 import signal
-import socket
 import subprocess
 import sys
-import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import quote, urlencode
+from urllib.parse import urlencode
 
 import psutil
 import pytest
 
 from data.settings import Settings
+from tests.service.running import Service, serving
 from tests.waiting import eventually
 
 ABOUT_BEES = (
@@ -40,69 +38,23 @@ ABOUT_TRAINS = (
 )
 
 
-class Service:
-    """A running `attune serve`."""
+def embedding(service: Service, song: str) -> str:
+    return str(service.ask(f"/songs/{song}")[1]["embedding"])
 
-    def __init__(self, home: Path, port: int, workers: int) -> None:
-        self.url = f"http://127.0.0.1:{port}"
-        environment = {
-            **{k: v for k, v in os.environ.items() if not k.startswith("ATTUNE_")},
-            "ATTUNE_HOME": str(home),
-            "ATTUNE_WATCH_SECONDS": "0.2",
-            "ATTUNE_LOG_LEVEL": "WARNING",
-        }
-        self.environment = environment
-        words = ["serve", "--port", str(port), "--workers", str(workers)]
-        self.process = subprocess.Popen([sys.executable, "-m", "api", *words], env=environment)
 
-    def ask(self, path: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(
-            self.url + path, data, {"Content-Type": "application/json"}
-        )
-        with urllib.request.urlopen(request, timeout=60) as answer:
-            return json.load(answer)
+def found(service: Service, text: str) -> list[str]:
+    """Ids of the songs recommended for some words."""
+    query = urlencode({"user": "wren", "query": text, "n": 10, "strategy": "off"})
+    return [item["song"]["id"] for item in service.ask(f"/recommend?{query}")[1]["items"]]
 
-    def is_up(self) -> bool:
-        assert self.process.poll() is None, "the service ended"
-        try:
-            return bool(self.ask("/health/ready")["status"] == "ready")
-        except OSError:
-            return False
 
-    def embedding(self, song: str) -> str:
-        return str(self.ask(f"/songs/{quote(song)}")["embedding"])
-
-    def found(self, text: str) -> list[str]:
-        """Ids of the songs recommended for some words."""
-        query = urlencode({"user": "wren", "query": text, "n": 10, "strategy": "off"})
-        return [item["song"]["id"] for item in self.ask(f"/recommend?{query}")["items"]]
-
-    def worker(self) -> psutil.Process | None:
-        """The embedding worker, once it runs."""
-        for child in psutil.Process(self.process.pid).children():
+def worker(service: Service) -> psutil.Process | None:
+    """The embedding worker, once it runs."""
+    for child in psutil.Process(service.process.pid).children():
+        with suppress(psutil.Error):  # one that just ended
             if "api.embedding" in child.cmdline():
                 return child
-        return None
-
-
-@contextmanager
-def serving(home: Path, workers: int = 1) -> Iterator[Service]:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    service = Service(home, port, workers)
-    try:
-        assert eventually(service.is_up, 120)
-        yield service
-    finally:
-        children = psutil.Process(service.process.pid).children(recursive=True)
-        service.process.terminate()
-        try:
-            service.process.wait(30)
-        finally:
-            for process in psutil.wait_procs(children, 30)[1]:
-                process.kill()
+    return None
 
 
 def copied(demo_settings: Settings, home: Path) -> Path:
@@ -117,37 +69,38 @@ def home(demo_settings: Settings, tmp_path_factory: pytest.TempPathFactory) -> P
 
 @pytest.fixture(scope="module")
 def service(home: Path) -> Iterator[Service]:
-    with serving(home) as running:
+    with serving(home, embed_worker=True) as running:
         yield running
 
 
 def posted(service: Service, name: str, lyrics: str) -> Any:
-    return service.ask("/songs", {"id": name, "title": name, "artist": name, "lyrics": lyrics})
+    song = {"id": name, "title": name, "artist": name, "lyrics": lyrics}
+    return service.ask("/songs", song)[1]
 
 
 def test_a_posted_song_is_recommended_by_its_words(service: Service) -> None:
     question = "bees and honey, a beekeeper and the hive"
-    assert "new-bees" not in service.found(question)
+    assert "new-bees" not in found(service, question)
     assert posted(service, "new-bees", ABOUT_BEES)["status"] == "pending"
-    assert eventually(lambda: service.embedding("new-bees") == "ready")
-    assert eventually(lambda: "new-bees" in service.found(question))
-    assert eventually(lambda: service.ask("/songs/new-bees/similar?n=3")["items"])
+    assert eventually(lambda: embedding(service, "new-bees") == "ready")
+    assert eventually(lambda: "new-bees" in found(service, question))
+    assert eventually(lambda: service.ask("/songs/new-bees/similar?n=3")[1].get("items"))
 
 
 def test_a_worker_that_is_killed_with_a_song_in_hand(service: Service) -> None:
-    worker = eventually(service.worker)
-    assert worker is not None
+    first = eventually(lambda: worker(service))
+    assert first is not None
     # Stopped, it can neither see the song nor end by itself: the kill falls between the two.
-    worker.send_signal(signal.SIGSTOP)
+    first.send_signal(signal.SIGSTOP)
     assert posted(service, "new-train", ABOUT_TRAINS)["status"] == "pending"
-    assert service.embedding("new-train") == "pending"
-    assert len(service.found("rain")) == 10  # whoever asks meanwhile gets an answer
-    worker.kill()
-    assert eventually(lambda: service.embedding("new-train") == "ready")
-    assert eventually(lambda: "new-train" in service.found("midnight train on the railway"))
-    other = service.worker()
-    assert other is not None
-    assert other.pid != worker.pid
+    assert embedding(service, "new-train") == "pending"
+    assert len(found(service, "rain")) == 10  # whoever asks meanwhile gets an answer
+    first.kill()
+    assert eventually(lambda: embedding(service, "new-train") == "ready")
+    assert eventually(lambda: "new-train" in found(service, "midnight train on the railway"))
+    second = worker(service)
+    assert second is not None
+    assert second.pid != first.pid
 
 
 def test_songs_ingested_from_the_shell_are_seen(service: Service, tmp_path: Path) -> None:
@@ -161,8 +114,8 @@ def test_songs_ingested_from_the_shell_are_seen(service: Service, tmp_path: Path
         check=True,
         capture_output=True,
     )
-    assert eventually(lambda: service.embedding("shell-1") == "ready")
-    assert eventually(lambda: "shell-1" in service.found("a lighthouse keeper and the harbour"))
+    assert eventually(lambda: embedding(service, "shell-1") == "ready")
+    assert eventually(lambda: "shell-1" in found(service, "a lighthouse keeper and the harbour"))
 
 
 def test_every_process_of_a_service_sees_it_and_so_does_the_next_service(
@@ -173,11 +126,11 @@ def test_every_process_of_a_service_sees_it_and_so_does_the_next_service(
 
     def always_found(service: Service) -> bool:
         """Ask often enough that each of two processes has surely answered."""
-        return all("new-bees" in service.found(question) for _ in range(12))
+        return all("new-bees" in found(service, question) for _ in range(12))
 
-    with serving(home, workers=2) as service:
+    with serving(home, workers=2, embed_worker=True) as service:
         posted(service, "new-bees", ABOUT_BEES)
         assert eventually(lambda: always_found(service))
-    with serving(home) as service:
-        assert eventually(lambda: "new-bees" in service.found(question))
-        assert service.embedding("new-bees") == "ready"
+    with serving(home, embed_worker=True) as service:
+        assert eventually(lambda: "new-bees" in found(service, question))
+        assert embedding(service, "new-bees") == "ready"

@@ -29,13 +29,13 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
+from api.loadtest.servers import free_port
 from data.db.repositories import SongRepository
 from data.db.session import Database
 from data.settings import Settings
 from data.types import SongInput
 from recommender.bootstrap import build_reader
 from tests.service.leaks import Leaks, Watch, numbers_of, pixels_of, texts_of
-from tests.service.running import free_port
 from tests.waiting import eventually
 from vision.config import ImageLimits
 from vision.drawn_photo import drawn_photo
@@ -219,7 +219,7 @@ def run(tmp_path: Path) -> Iterator[Run]:
         )
         found = Run(tmp_path, port, process)
         try:
-            assert eventually(found.is_up, 60)
+            assert eventually(found.is_up, 120)
             yield found
         finally:
             process.kill()

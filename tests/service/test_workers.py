@@ -18,8 +18,9 @@ import psutil
 import pytest
 from uvicorn.config import STARTUP_FAILURE
 
+from api.loadtest.servers import free_port
 from data.settings import Settings
-from tests.service.running import TIMEOUT_S, Clients, Service, free_port, serving
+from tests.service.running import TIMEOUT_S, Clients, Service, serving
 from tests.waiting import eventually
 
 ASK = "/recommend?user=ada-007&n=5"
@@ -122,7 +123,9 @@ def test_workers_map_one_file_of_arrays(service: Service, home: Path) -> None:
 def test_told_to_end_it_answers_what_was_begun(
     home: Path, workers: int, sig: signal.Signals
 ) -> None:
-    with serving(home, workers=workers) as service:
+    # Time enough that nothing is cut off, however slow the machine is; else the two of them end.
+    with serving(home, workers=workers, shutdown_s=TIMEOUT_S) as service:
+        assert eventually(lambda: workers == 1 or len(loaded(service)) == workers)
         connections = [begun(service.port) for _ in range(4)]
         service.process.send_signal(sig)
         assert eventually(lambda: refuses(service.port))

@@ -2,7 +2,8 @@
 
 from data.db.repositories.bundles import BundleRepository
 from data.db.repositories.emotions import EmotionRepository, RememberedEmotion
-from data.db.repositories.interactions import InteractionRepository
+from data.db.repositories.imported_listens import ImportedListenRepository
+from data.db.repositories.interactions import HistoryStamp, InteractionRepository
 from data.db.repositories.keys import ApiKeyInfo, ApiKeyRepository, key_digest
 from data.db.repositories.muted import MutedArtistRepository
 from data.db.repositories.playlists import PlaylistRepository, SavedPlaylist
@@ -19,6 +20,8 @@ __all__ = [
     "BundleRepository",
     "Drawn",
     "EmotionRepository",
+    "HistoryStamp",
+    "ImportedListenRepository",
     "InteractionRepository",
     "MutedArtistRepository",
     "PlaylistRepository",

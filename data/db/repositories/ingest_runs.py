@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import dataclass
 from datetime import datetime
 
-from sqlalchemy import select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from data.db.base import insert_for
 from data.db.models import IngestRun, utc_now
+from data.errors import StorageError
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,8 +63,14 @@ class IngestRunRepository:
     def advance(
         self, run_id: int, last_row: int, *, read: int, written: int, rejected: int
     ) -> None:
-        """Record a block; a row counts as read once, however often it is read."""
-        run = self._session.get_one(IngestRun, run_id, with_for_update=True)
+        """Record a block; a row counts as read once, however often it is read.
+
+        Raises:
+            StorageError: if the run was forgotten meanwhile.
+        """
+        run = self._session.get(IngestRun, run_id, with_for_update=True)
+        if run is None:
+            raise StorageError("whose import this is was erased while it ran: start it again")
         if last_row > run.last_row:
             run.last_row = last_row
             run.read += read
@@ -74,3 +82,11 @@ class IngestRunRepository:
         """Record that the file's end was reached."""
         query = update(IngestRun).where(IngestRun.id == run_id)
         self._session.execute(query.values(finished_at=utc_now()))
+
+    def forget(self, user: str) -> int:
+        """Delete the runs of a user's own files, which then are read anew; return how many."""
+        runs = self._session.execute(select(IngestRun.id, IngestRun.options))
+        theirs = [key for key, options in runs if json.loads(options).get("user") == user]
+        if theirs:
+            self._session.execute(delete(IngestRun).where(IngestRun.id.in_(theirs)))
+        return len(theirs)

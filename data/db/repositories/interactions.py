@@ -52,6 +52,7 @@ _WEIGHT, _DISLIKED = _pair_columns()
 
 # Statements of every request are built once: building one costs more than running it.
 _SONGS, _USERS, _EVENTS = SongRow.__table__.c, User.__table__.c, Interaction.__table__.c
+_MUTES = MutedArtist.__table__.c
 _SEEN = _EVENTS.id <= bindparam("until")
 #: One user's events, oldest first; one row without an event for a user who has none. Times are as
 #: the driver gives them: they are only compared.
@@ -82,15 +83,31 @@ _MOMENTS = (
 _MUTED = (
     select(Artist.__table__.c.name)
     .select_from(MutedArtist.__table__)
-    .join(User.__table__, _USERS.id == MutedArtist.__table__.c.user_id)
-    .join(Artist.__table__, Artist.__table__.c.id == MutedArtist.__table__.c.artist_id)
+    .join(User.__table__, _USERS.id == _MUTES.user_id)
+    .join(Artist.__table__, Artist.__table__.c.id == _MUTES.artist_id)
     .where(_USERS.external_id == bindparam("user"))
-    .order_by(MutedArtist.__table__.c.at, Artist.__table__.c.id)
+    .order_by(_MUTES.at, Artist.__table__.c.id)
 )
+
+#: What changes whenever one user's history does; no row for a user who has none.
+_STAMP = select(
+    _USERS.id,
+    type_coerce(_USERS.created_at, NullType()),
+    select(func.max(_EVENTS.id)).where(_EVENTS.user_id == _USERS.id).scalar_subquery(),
+    select(func.count()).where(_EVENTS.user_id == _USERS.id).scalar_subquery(),
+    select(func.count()).where(_MUTES.user_id == _USERS.id).scalar_subquery(),
+    type_coerce(
+        select(func.max(_MUTES.at)).where(_MUTES.user_id == _USERS.id).scalar_subquery(),
+        NullType(),
+    ),
+).where(_USERS.external_id == bindparam("user"))
+
+#: Two of one user are equal only where nothing happened in between.
+HistoryStamp = tuple[Any, ...]
 
 
 class InteractionRepository:
-    """Events of users with songs; append-only."""
+    """Events of users with songs."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
@@ -133,6 +150,14 @@ class InteractionRepository:
         # RETURNING, because psycopg does not count the rows of many inserts.
         new = insert.on_conflict_do_nothing(index_elements=["user_id", "idempotency_key"])
         return len(self._session.execute(new.returning(Interaction.id), values).all())
+
+    def stamp(self, user_id: str) -> HistoryStamp | None:
+        """Return what tells whether :meth:`history` would be another; None for an unknown user.
+
+        Cheap: it reads no event. Whoever was erased and came back has another stamp too.
+        """
+        row = self._session.connection().execute(_STAMP, {"user": user_id}).first()
+        return None if row is None else tuple(row)
 
     def history(
         self, user_id: str, *, moments: bool = True, until: int | None = None
@@ -207,7 +232,8 @@ class InteractionRepository:
         Args:
             user_id: the caller's id; an unknown user has no events.
             limit: how many, 1 or more.
-            before: what the page before gave; None for the first page.
+            before: what the page before gave; None for the first page. After a number that is no
+                event of this user nothing comes.
 
         Returns:
             the events, and a number for the next page; None after the last.
@@ -224,7 +250,8 @@ class InteractionRepository:
             .limit(limit + 1)
         )  # fmt: skip
         if before is not None:
-            at = select(Interaction.at).where(Interaction.id == before).scalar_subquery()
+            own = select(Interaction.at).join(User).where(User.external_id == user_id)
+            at = own.where(Interaction.id == before).scalar_subquery()
             same = and_(Interaction.at == at, Interaction.id < before)
             query = query.where(or_(Interaction.at < at, same))
         rows = self._session.execute(query).all()

@@ -19,7 +19,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import get_args
 
-from sqlalchemy import or_, select, update
+from sqlalchemy import ColumnElement, or_, select, update
 from sqlalchemy.orm import Session
 
 from data.db.models import ApiKey, utc_now
@@ -36,6 +36,7 @@ class ApiKeyInfo:
     Attributes:
         id: names the key in lists and for revoking.
         user: the one external user id it may act for, or None for all.
+        ends_at: when it was revoked, or is to expire; None: in force until it is revoked.
         last_used_at: to the minute; None if never.
     """
 
@@ -44,8 +45,13 @@ class ApiKeyInfo:
     scopes: frozenset[str]
     user: str | None
     created_at: datetime
-    revoked_at: datetime | None
+    ends_at: datetime | None
     last_used_at: datetime | None = None
+
+    @property
+    def active(self) -> bool:
+        """Whether the key is in force now."""
+        return self.ends_at is None or self.ends_at > utc_now()
 
 
 class ApiKeyRepository:
@@ -54,8 +60,18 @@ class ApiKeyRepository:
     def __init__(self, session: Session) -> None:
         self._session = session
 
-    def create(self, name: str, scopes: Collection[str], user: str | None = None) -> str:
+    def create(
+        self,
+        name: str,
+        scopes: Collection[str],
+        user: str | None = None,
+        ends_at: datetime | None = None,
+    ) -> str:
         """Make a key and return its text, which cannot be had again.
+
+        Args:
+            user: the one external user id that it may act for; None for all.
+            ends_at: when it expires; None for never.
 
         Raises:
             InvalidParameterError: if a scope is unknown, none is given, or a key that is bound to
@@ -77,21 +93,23 @@ class ApiKeyRepository:
             sha256=key_digest(plaintext),
             scopes=sorted(set(scopes)),
             user=user,
+            revoked_at=ends_at,
         )
         self._session.add(row)
         self._session.flush()
         return plaintext
 
     def verify(self, plaintext: str) -> ApiKeyInfo | None:
-        """Return the key's record, or None if it is unknown or revoked."""
+        """Return the key's record, or None if it is unknown, revoked or expired."""
         return self.verify_digest(key_digest(plaintext))
 
     def verify_digest(self, digest: str) -> ApiKeyInfo | None:
         """Return the record of the key with this :func:`key_digest`; see :meth:`verify`."""
         row = self._session.scalar(select(ApiKey).where(ApiKey.sha256 == digest))
-        if row is None or not hmac.compare_digest(row.sha256, digest) or row.revoked_at:
+        if row is None or not hmac.compare_digest(row.sha256, digest):
             return None
-        return _info(row)
+        info = _info(row)
+        return info if info.active else None
 
     def note_use(self, key_id: str, at: datetime, every: timedelta) -> None:
         """Write down that a key was used, unless that was noted less than ``every`` ago."""
@@ -106,18 +124,23 @@ class ApiKeyRepository:
 
     def revoke(self, key_id: str) -> bool:
         """Make a key useless; False if there is no such key in force."""
-        query = update(ApiKey).where(ApiKey.id == key_id, ApiKey.revoked_at.is_(None))
-        return self._session.connection().execute(query.values(revoked_at=utc_now())).rowcount > 0
+        now = utc_now()
+        query = update(ApiKey).where(ApiKey.id == key_id, _active(now))
+        return self._session.connection().execute(query.values(revoked_at=now)).rowcount > 0
 
     def any_active(self) -> bool:
         """Tell whether at least one key is in force."""
-        query = select(ApiKey.id).where(ApiKey.revoked_at.is_(None)).limit(1)
+        query = select(ApiKey.id).where(_active(utc_now())).limit(1)
         return self._session.scalar(query) is not None
 
 
 def key_digest(plaintext: str) -> str:
     """Return the hex SHA-256 under which a key is kept."""
     return hashlib.sha256(plaintext.encode("utf-8", "surrogatepass")).hexdigest()
+
+
+def _active(now: datetime) -> ColumnElement[bool]:
+    return or_(ApiKey.revoked_at.is_(None), ApiKey.revoked_at > now)
 
 
 def _info(row: ApiKey) -> ApiKeyInfo:
@@ -127,6 +150,6 @@ def _info(row: ApiKey) -> ApiKeyInfo:
         scopes=frozenset(row.scopes),
         user=row.user,
         created_at=row.created_at,
-        revoked_at=row.revoked_at,
+        ends_at=row.revoked_at,
         last_used_at=row.last_used_at,
     )

@@ -155,10 +155,8 @@ class SongRepository:
         artist: str | None = None,
         genre: str | None = None,
         tag: str | None = None,
-        language: str | None = None,
-        year_from: int | None = None,
-        year_to: int | None = None,
-        explicit: bool | None = None,
+        songs: SongFilter = ANY_SONG,
+        only_explicit: bool = False,
         after: str | None = None,
         limit: int = 20,
     ) -> tuple[list[Song], str | None]:
@@ -167,32 +165,26 @@ class SongRepository:
         Args:
             text: every word must occur in artist, title or album, whatever case or accents.
             artist: exact name.
-            genre: exact genre, whatever case.
+            genre: exact genre, whatever case of its ASCII letters.
             tag: a whole tag, whatever case of its ASCII letters.
-            language: exact code.
-            year_from: first year, included.
-            year_to: last year, included.
-            explicit: True for songs marked as explicit, False for all others.
+            songs: more conditions, but for artists to leave out.
+            only_explicit: only songs that are marked as explicit.
             after: cursor of the previous page; None for the first. A foreign one gives no songs.
             limit: at most so many songs.
         """
         query = _catalogue().order_by(SongRow.id).limit(limit + 1)
         for word in fold(text).split() if text else ():
             query = query.where(SongRow.search.contains(word, autoescape=True))
-        exact = ((Artist.name, artist), (SongRow.language, language))
-        for column, value in exact:
-            query = query if value is None else query.where(column == value)
+        if artist is not None:
+            query = query.where(Artist.name == artist)
         if genre is not None:
-            query = query.where(func.lower(SongRow.genre) == genre.lower())
+            folded = func.lower(SongRow.genre) == genre.lower()
+            query = query.where(or_(SongRow.genre == genre, folded))
         if tag is not None:
             query = query.where(_has_tag(tag))
-        if year_from is not None:
-            query = query.where(SongRow.year >= year_from)
-        if year_to is not None:
-            query = query.where(SongRow.year <= year_to)
-        if explicit is not None:
-            marked = SongRow.explicit.is_(True)
-            query = query.where(marked if explicit else SongRow.explicit.is_not(True))
+        if only_explicit:
+            query = query.where(SongRow.explicit.is_(True))
+        query = query.where(*_admitting(songs))
         if after is not None:
             # A cursor is an internal key: at most 2^31, or PostgreSQL refuses the comparison.
             known = after.isascii() and after.isdecimal() and len(after) < 10

@@ -8,7 +8,7 @@ from typing import Any
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from data.db.base import chunks, insert_for
+from data.db.base import begin_writing, chunks, insert_for
 from data.db.models import (
     ApiKey,
     Artist,
@@ -35,23 +35,23 @@ class UserRepository:
         return self._session.scalars(select(User).where(User.external_id == external_id)).one()
 
     def ensure_many(self, external_ids: Collection[str]) -> dict[str, int]:
-        """Return external id -> internal key, making the users that are new."""
+        """Return external id -> internal key, making the users that are new.
+
+        Until the transaction ends nobody else can erase them: rows about them may be added.
+        """
         ordered = sorted(set(external_ids))
-        known = self._keys(ordered)
-        missing = [name for name in ordered if name not in known]
-        if missing:
+        begin_writing(self._session)
+        known = self._keys(ordered, held=True)
+        # Again where one was erased between being made and being looked up.
+        while missing := [name for name in ordered if name not in known]:
             insert = insert_for(self._session, User.__table__)  # type: ignore[arg-type]
             now = utc_now()
             self._session.execute(
                 insert.on_conflict_do_nothing(index_elements=["external_id"]),
                 [{"external_id": name, "created_at": now} for name in missing],
             )
-            known.update(self._keys(missing))
+            known.update(self._keys(missing, held=True))
         return known
-
-    def exists(self, external_id: str) -> bool:
-        """Tell whether the user was ever seen."""
-        return bool(self._keys([external_id]))
 
     def ids(self) -> list[str]:
         """Return the external ids of all users, sorted."""
@@ -74,10 +74,15 @@ class UserRepository:
         users = connection.execute(delete(User).where(User.external_id == external_id))
         return keys.rowcount + users.rowcount > 0
 
-    def export(self, external_id: str) -> dict[str, Any]:
-        """Return everything stored about the user, as JSON values; empty lists if unknown."""
+    def export(self, external_id: str) -> dict[str, Any] | None:
+        """Return everything stored about the user, as JSON values; None if that is nothing.
+
+        ``known`` is false of a user of whom there is only a key.
+        """
         user = self._session.scalar(select(User).where(User.external_id == external_id))
-        keys = select(ApiKey).where(ApiKey.user == external_id)
+        keys = self._keys_bound(external_id)
+        if user is None and not keys:
+            return None
         return {
             "user": external_id,
             "known": user is not None,
@@ -86,15 +91,30 @@ class UserRepository:
             "emotions": [] if user is None else self._emotions(user.id),
             "muted_artists": [] if user is None else self._muted(user.id),
             "playlists": [] if user is None else self._playlists(user.id),
-            "api_keys": [{"id": k.id, "name": k.name} for k in self._session.scalars(keys)],
+            "api_keys": keys,
         }
 
-    def _keys(self, external_ids: Collection[str]) -> dict[str, int]:
+    def _keys(self, external_ids: Collection[str], *, held: bool = False) -> dict[str, int]:
+        """Return external id -> internal key of those there are; ``held``: none is deleted."""
         found: dict[str, int] = {}
         for part in chunks(list(external_ids)):
             query = select(User.external_id, User.id).where(User.external_id.in_(part))
+            if held:  # SQLite has no such lock: there, one writer is all there is
+                query = query.with_for_update(read=True, key_share=True)
             found.update((name, key) for name, key in self._session.execute(query))
         return found
+
+    def _keys_bound(self, external_id: str) -> list[dict[str, Any]]:
+        query = select(ApiKey).where(ApiKey.user == external_id).order_by(ApiKey.created_at)
+        return [
+            {
+                "id": row.id,
+                "name": row.name,
+                "created_at": row.created_at.isoformat(),
+                "last_used_at": row.last_used_at and row.last_used_at.isoformat(),
+            }
+            for row in self._session.scalars(query)
+        ]
 
     def _interactions(self, key: int) -> list[dict[str, Any]]:
         query = (
