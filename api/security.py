@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
 from urllib.parse import urlsplit
 
@@ -46,6 +47,7 @@ class Caller:
             raise ForbiddenError("this API key is bound to another user")
 
 
+@lru_cache(maxsize=256)
 def is_loopback(host: str) -> bool:
     """Tell whether only this machine can reach a service bound to ``host``."""
     if host == "localhost":
@@ -205,6 +207,7 @@ def _is_local(address: str) -> bool:
         return False
 
 
+@lru_cache(maxsize=256)
 def _is_address(host: str) -> bool:
     try:
         ip_address(host)

@@ -100,6 +100,8 @@ def _brings_body(request: Request) -> bool:
 
 
 async def _read_raw(request: Request, limits: UploadLimits) -> list[bytes]:
+    if not _brings_body(request):
+        return []
     body = bytearray()
     announced = request.headers.get("content-length", "0")
     if announced.isdecimal() and int(announced):

@@ -69,6 +69,9 @@ class Load:
             await self._send_at_rate(started)
         used = (time.process_time() - cpu) / (time.perf_counter() - started)
         await self._drain()
+        for task in self._reconnecting:
+            task.cancel()  # else one comes when nobody is there any more to close it
+        await asyncio.gather(*self._reconnecting, return_exceptions=True)
         for connection in self._open:
             connection.close()
         return self._measured(used)
