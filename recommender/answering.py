@@ -82,7 +82,7 @@ def answer_query(
         DatabaseUnavailableError: if the database does not answer.
     """
     history, popular = listener_of(
-        database, query.user_id, needs_moments(query), query.songs, query.snapshot, histories
+        database, query.user_id, query.needs_moments, query.songs, query.snapshot, histories
     )
     with timed("rank"):
         ask = engine.recommend if recent is None else partial(recent.recommend, engine)
@@ -125,12 +125,6 @@ def refused_since(database: Database, query: Query, history: UserHistory) -> Cal
     disliked = now.disliked - history.disliked
     muted = {artist_key(name) for name in now.muted[query.snapshot.muted :]}
     return lambda song: song.id in disliked or (bool(muted) and artist_key(song.artist) in muted)
-
-
-def needs_moments(query: Query) -> bool:
-    """Tell whether an answer depends on how the listener responded to moods before."""
-    felt = query.stated is not None or query.emotion is not None
-    return felt and query.strategy != "off"
 
 
 @dataclass(slots=True)
@@ -177,7 +171,7 @@ def listener_of(
     Args:
         database: with the listener's events.
         user_id: the caller's id.
-        moments: whether those with an emotion are needed (:func:`needs_moments`).
+        moments: whether those with an emotion are needed (:attr:`Query.needs_moments`).
         songs: conditions on the most played songs.
         snapshot: what a list began with, to know of the listener what was known then.
         histories: histories that may be used again; default: none.

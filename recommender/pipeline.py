@@ -91,11 +91,14 @@ class RecommendationPipeline:
     def context(self, history: UserHistory, query: Query) -> Context:
         """Translate a history into positions; songs the model does not know are passed over."""
         known = self._prepared.of(history, self._prepare)
+        known.asked += 1
         text = None if query.text is None else self.texts.read(query.text, self.model)
         felt = query.stated is not None or query.emotion is not None
         response = self._response(known, history) if felt else None
         target = mood_target(query, self.model.config.mood, text, response)
-        return Context(known.songs, known.weights, target, text, known.scores)
+        # Most listeners ask once: to keep what is large pays from the second time on.
+        scores = known.scores if known.asked > 1 else None
+        return Context(known.songs, known.weights, target, text, scores)
 
     def _prepare(self, history: UserHistory) -> Prepared:
         positions = self.model.catalogue.positions

@@ -24,12 +24,14 @@ class Prepared:
         weights: float32 (h,).
         response: to moods; None until a question with a mood asks for it, and then a tuple of it.
         scores: part -> float32 (songs,), of the parts of taste that were asked so far.
+        asked: how often; whoever asks once leaves no scores behind.
     """
 
     songs: IntArray
     weights: FloatArray
     response: tuple[UserResponse | None] | None = None
     scores: dict[str, FloatArray] = field(default_factory=dict)
+    asked: int = 0
 
 
 class PreparedHistories:

@@ -66,6 +66,12 @@ class Query:
         """Position from which on songs are newer than the list; None where none are."""
         return None if self.snapshot is None else self.snapshot.songs
 
+    @property
+    def needs_moments(self) -> bool:
+        """Whether an answer depends on how the listener responded to moods before."""
+        felt = self.stated is not None or self.emotion is not None
+        return felt and self.strategy != "off"
+
 
 def banned_songs(
     history: UserHistory, exclude_heard: bool, exclude: Sequence[str] = ()

@@ -74,7 +74,7 @@ class RecentAnswers:
         """
         if not self._kept.most or query.emotion is not None:
             return engine.recommend(query, history, popular)
-        kept, known = self._kept.get(query), _fingerprint(history)
+        kept, known = self._kept.get(query), _fingerprint(query, history)
         if kept is not None and kept.engine() is engine and kept.history == known:
             return _unpacked(query, kept)
         answer = engine.recommend(query, history, popular)
@@ -89,14 +89,15 @@ class RecentAnswers:
         self._kept.forget(lambda query: query.user_id == user_id)
 
 
-def _fingerprint(history: UserHistory) -> tuple[int, int]:
+def _fingerprint(query: Query, history: UserHistory) -> tuple[int, int]:
     """Return what another history of the same user does not have.
 
     Events have numbers, and moments are of events. The hash is for a user who was erased and came
     back: numbers may be given again then.
     """
     what = (history.song_ids, history.weights, history.disliked, history.muted, history.known)
-    return history.last_event, hash((what, len(history.moments)))
+    moments = len(history.moments) if query.needs_moments else 0
+    return history.last_event, hash((what, moments))
 
 
 def _packed(one: RankedSong) -> _Song:

@@ -6,7 +6,7 @@ once; but to be told that nothing changed is a tenth of the work of reading what
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from data.db.repositories import InteractionRepository
 from data.types import UserHistory
@@ -20,6 +20,12 @@ if TYPE_CHECKING:
 LONGEST_HISTORY = 2_000
 
 
+class _Kept(NamedTuple):
+    stamp: HistoryStamp
+    moments: bool
+    history: UserHistory
+
+
 class RecentHistories:
     """Keeps the latest histories of one process in memory; safe to share between threads.
 
@@ -29,7 +35,7 @@ class RecentHistories:
     """
 
     def __init__(self, most: int, longest_s: float = 60.0) -> None:
-        self._kept: Recent[str, tuple[HistoryStamp, UserHistory]] = Recent(most, longest_s)
+        self._kept: Recent[str, _Kept] = Recent(most, longest_s)
 
     def read(self, database: Database, user_id: str, *, moments: bool) -> UserHistory:
         """Return what a user did until now; the same object as before where nothing changed.
@@ -51,11 +57,11 @@ class RecentHistories:
             if stamp is None:
                 return UserHistory(user_id)
             kept = self._kept.get(user_id)
-            if kept is not None and kept[0] == stamp:
-                return kept[1]
-            history = events.history(user_id)
+            if kept is not None and kept.stamp == stamp and kept.moments >= moments:
+                return kept.history
+            history = events.history(user_id, moments=moments)
         if len(history.song_ids) + len(history.moments) <= LONGEST_HISTORY:
-            self._kept.keep(user_id, (stamp, history))
+            self._kept.keep(user_id, _Kept(stamp, moments, history))
         return history
 
     def forget(self, user_id: str) -> None:

@@ -91,13 +91,16 @@ def test_any_change_is_seen_at_once(stocked: Database, change: Callable[[Databas
     assert after == anew(stocked)
 
 
-def test_a_history_that_is_kept_has_the_moments_that_a_later_question_needs(
+def test_moments_are_read_where_a_question_needs_them_and_kept_from_then_on(
     stocked: Database,
 ) -> None:
     histories = RecentHistories(10)
     plain = histories.read(stocked, "ana", moments=False)
-    assert histories.read(stocked, "ana", moments=True) is plain
-    assert [moment.emotion for moment in plain.moments] == ["happy"]
+    assert plain.moments == ()
+    felt = histories.read(stocked, "ana", moments=True)
+    assert [moment.emotion for moment in felt.moments] == ["happy"]
+    assert histories.read(stocked, "ana", moments=False) is felt
+    assert histories.read(stocked, "ana", moments=True) is felt
 
 
 def test_an_unknown_user_is_not_kept_and_is_known_with_the_first_event(stocked: Database) -> None:
