@@ -13,6 +13,23 @@ import pytest
 
 from data.locks import locked_folder
 from data.settings import Settings
+from tests.databases import (
+    database,
+    empty_database,
+    postgres_server,
+    postgres_template,
+    sqlite_template,
+)
+
+__all__ = [
+    "database",
+    "demo_settings",
+    "empty_database",
+    "postgres_server",
+    "postgres_template",
+    "shared",
+    "sqlite_template",
+]
 
 ROOT = Path(__file__).resolve().parent.parent
 

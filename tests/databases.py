@@ -1,7 +1,7 @@
 """Fixtures of real databases: SQLite in a temporary folder and a PostgreSQL server of our own.
 
-Another room's ``conftest.py`` takes them by importing the names. ``database`` has the schema,
-``empty_database`` has not; both run every test on both dialects.
+``tests/conftest.py`` gives them to every room. ``database`` has the schema, ``empty_database`` has
+not; both run every test on both dialects.
 """
 
 from __future__ import annotations
