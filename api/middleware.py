@@ -8,7 +8,6 @@ from __future__ import annotations
 import asyncio
 import re
 import time
-import traceback
 import uuid
 from collections.abc import Mapping, MutableMapping
 
@@ -19,6 +18,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from api import metrics
 from api.answer_headers import added_headers
+from api.logs import where
 from api.problem import ENDING, INTERNAL, problem
 
 _REQUEST_ID = re.compile(r"[A-Za-z0-9._-]{1,64}")
@@ -114,10 +114,8 @@ class RequestContextMiddleware:
             await problem(ENDING, rid, ENDING.title)(scope, receive, send)
 
     def _log_unexpected(self, error: Exception, rid: str) -> None:
-        """Log where it happened, without values: messages and locals may hold a caller's data."""
-        frames = traceback.extract_tb(error.__traceback__)[-6:]
-        where = [f"{frame.filename}:{frame.lineno} {frame.name}" for frame in frames]
-        self._log.error("unexpected", error=type(error).__name__, where=where, request_id=rid)
+        kind = type(error).__name__
+        self._log.error("unexpected", error=kind, where=where(error), request_id=rid)
 
 
 def _accepted_id(given: str | None) -> str:

@@ -316,13 +316,13 @@ _CONTENT: dict[tuple[str, str], Any] = {
     ("export_user", "application/json"): {
         "user": "ana",
         "known": True,
-        "created_at": "2026-01-02T03:04:05+00:00",
+        "created_at": _AT,
         "interactions": [
             {
                 "song": _DEMO_SONG,
                 "event": "like",
                 "count": 1,
-                "at": "2026-01-02T03:04:05+00:00",
+                "at": _AT,
                 "emotion": "happy",
             }
         ],

@@ -8,12 +8,14 @@ from typing import Annotated, Any
 
 import typer
 
+from api.cli.arguments import utf8
 from api.cli.console import emit, emit_json
 from api.cli.opening import opened_database
 from data.db.repositories import ApiKeyInfo, ApiKeyRepository, UserRepository
 from data.db.session import Database
 from data.errors import InvalidParameterError
 from data.settings import Settings
+from data.times import utc_text
 from recommender.bootstrap import build_database
 
 database_app = typer.Typer(help="The database.", no_args_is_help=True)
@@ -51,11 +53,13 @@ def compact() -> None:
 
 @keys_app.command("create")
 def create_key(
-    name: Annotated[str, typer.Argument(help="What the key is for.")],
+    name: Annotated[str, typer.Argument(help="What the key is for.", callback=utf8)],
     scope: Annotated[
         list[str] | None, typer.Option(help="recommend, feedback or admin; repeatable.")
     ] = None,
-    user: Annotated[str | None, typer.Option(help="Bind the key to one user.")] = None,
+    user: Annotated[
+        str | None, typer.Option(help="Bind the key to one user.", callback=utf8)
+    ] = None,
     expires: Annotated[
         int | None, typer.Option(min=1, max=36_500, help="Days until it ends; default: never.")
     ] = None,
@@ -88,9 +92,9 @@ def _key_fields(key: ApiKeyInfo) -> dict[str, Any]:
         "scopes": sorted(key.scopes),
         "user": key.user,
         "active": key.active,
-        "created_at": key.created_at.isoformat(),
-        "ends_at": None if key.ends_at is None else key.ends_at.isoformat(),
-        "last_used_at": None if key.last_used_at is None else key.last_used_at.isoformat(),
+        "created_at": utc_text(key.created_at),
+        "ends_at": utc_text(key.ends_at),
+        "last_used_at": utc_text(key.last_used_at),
     }
 
 
@@ -121,7 +125,7 @@ def revoke_key(
 
 
 @users_app.command("export")
-def export_user(user: Annotated[str, typer.Argument()]) -> None:
+def export_user(user: Annotated[str, typer.Argument(callback=utf8)]) -> None:
     """Print everything stored about a user, as JSON."""
     with _opened() as database, database.session() as session:
         found = UserRepository(session).export(user)
@@ -141,7 +145,7 @@ def expire_moods() -> None:
 
 
 @users_app.command("erase")
-def erase_user(user: Annotated[str, typer.Argument()]) -> None:
+def erase_user(user: Annotated[str, typer.Argument(callback=utf8)]) -> None:
     """Delete everything stored about a user. Factors are made per request, so none remain."""
     from api.erasing import erase_user as erase
 

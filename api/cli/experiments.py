@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from api.cli.arguments import utf8
 from api.cli.console import emit, emit_json, progress
 from api.experiments import Assignment, check_experiments
 from data.settings import Settings
@@ -36,7 +37,10 @@ def show(as_json: _Json = False) -> None:
 
 @app.command()
 def assign(
-    users: Annotated[list[str], typer.Argument(metavar="USER...", help="Ids of listeners.")],
+    users: Annotated[
+        list[str],
+        typer.Argument(metavar="USER...", help="Ids of listeners.", callback=utf8),
+    ],
     as_json: _Json = False,
 ) -> None:
     """Tell which arm listeners are in; every process of the service says the same."""

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from api.cli.arguments import utf8
 from api.cli.console import emit, emit_json, progress
 from data.errors import InvalidParameterError
 from data.settings import Settings
@@ -60,7 +61,10 @@ def ingest(
         Path | None, typer.Option(help="Where wrong rows go; default <home>/rejects/.")
     ] = None,
     user: Annotated[
-        str | None, typer.Option(help="Whose export it is; of a table, of rows that do not say.")
+        str | None,
+        typer.Option(
+            help="Whose export it is; of a table, of rows that do not say.", callback=utf8
+        ),
     ] = None,
     new_songs: Annotated[
         bool, typer.Option(help="Of listens: whether songs that the catalogue lacks are made.")

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
+from api.cli.arguments import utf8
 from api.cli.console import emit, emit_json
 from api.cli.filter_options import Explicit, FirstYear, Languages, LastYear, LeftOutArtists
 from api.cli.opening import opened_database
@@ -38,12 +39,16 @@ def parse_strategy(text: str) -> Strategy:
 
 
 def recommend(
-    user: Annotated[str, typer.Argument(help="User id; an unknown one is a cold start.")],
+    user: Annotated[
+        str, typer.Argument(help="User id; an unknown one is a cold start.", callback=utf8)
+    ],
     selfie: Annotated[Path | None, typer.Option(help="A picture with a face.")] = None,
     mood: Annotated[str | None, typer.Option(help="A mood word, or valence,arousal.")] = None,
     query: Annotated[
         str | None,
-        typer.Option(help="What to look for, in words: 'rainy sunday, slow and warm'."),
+        typer.Option(
+            help="What to look for, in words: 'rainy sunday, slow and warm'.", callback=utf8
+        ),
     ] = None,
     n: Annotated[int, typer.Option("-n", min=1, max=100)] = 20,
     strategy: Annotated[str, typer.Option(help=" | ".join(STRATEGIES))] = "match",

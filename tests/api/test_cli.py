@@ -62,6 +62,23 @@ def test_help_names_every_verb_of_the_contract(attune: Attune) -> None:
         assert f" {verb} " in out
 
 
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["recommend", "ana\udcff"],
+        ["recommend", "ana", "--query", "rain\udcff"],
+        ["experiments", "assign", "ana", "ben\udcff"],
+        ["keys", "create", "shop", "--user", "ana\udcff"],
+        ["users", "erase", "ana\udcff"],
+        ["ingest", "listens", "gone.zip", "--user", "ana\udcff"],
+    ],
+)
+def test_bytes_that_are_no_text_are_wrong_usage(attune: Attune, words: list[str]) -> None:
+    code, out, err = attune(*words)
+    assert (code, out) == (2, "")
+    assert "is not valid UTF-8" in err
+
+
 def test_wrong_usage_is_exit_two(attune: Attune) -> None:
     assert attune("ingest", "sounds", "x.csv")[0] == 2
     assert attune("recommend", "u", "-n", "0")[0] == 2

@@ -21,6 +21,7 @@ from data.db.models import (
     User,
     utc_now,
 )
+from data.times import utc_text
 
 
 class UserRepository:
@@ -86,7 +87,7 @@ class UserRepository:
         return {
             "user": external_id,
             "known": user is not None,
-            "created_at": None if user is None else user.created_at.isoformat(),
+            "created_at": utc_text(user.created_at if user else None),
             "interactions": [] if user is None else self._interactions(user.id),
             "emotions": [] if user is None else self._emotions(user.id),
             "muted_artists": [] if user is None else self._muted(user.id),
@@ -110,8 +111,8 @@ class UserRepository:
             {
                 "id": row.id,
                 "name": row.name,
-                "created_at": row.created_at.isoformat(),
-                "last_used_at": row.last_used_at and row.last_used_at.isoformat(),
+                "created_at": utc_text(row.created_at),
+                "last_used_at": utc_text(row.last_used_at),
             }
             for row in self._session.scalars(query)
         ]
@@ -128,7 +129,7 @@ class UserRepository:
                 "song": song,
                 "event": row.event,
                 "count": row.count,
-                "at": row.at.isoformat(),
+                "at": utc_text(row.at),
                 "emotion": row.emotion,
             }
             for row, song in self._session.execute(query)
@@ -142,8 +143,8 @@ class UserRepository:
                 "label": row.label,
                 "confidence": row.confidence,
                 "source": row.source,
-                "at": row.at.isoformat(),
-                "expires_at": row.expires_at.isoformat(),
+                "at": utc_text(row.at),
+                "expires_at": utc_text(row.expires_at),
             }
             for row in self._session.scalars(query)
         ]
@@ -155,7 +156,7 @@ class UserRepository:
             .where(MutedArtist.user_id == key)
             .order_by(MutedArtist.at, Artist.id)
         )
-        return [{"artist": a, "at": at.isoformat()} for a, at in self._session.execute(query)]
+        return [{"artist": a, "at": utc_text(at)} for a, at in self._session.execute(query)]
 
     def _playlists(self, key: int) -> list[dict[str, Any]]:
         query = select(Playlist).where(Playlist.user_id == key).order_by(Playlist.created_at)
@@ -165,7 +166,7 @@ class UserRepository:
                 "name": row.name,
                 "songs": row.song_ids,
                 "details": row.details,
-                "created_at": row.created_at.isoformat(),
+                "created_at": utc_text(row.created_at),
             }
             for row in self._session.scalars(query)
         ]
