@@ -98,7 +98,7 @@ class RecommendationPipeline:
         target = mood_target(query, self.model.config.mood, text, response)
         # Most listeners ask once: to keep what is large pays from the second time on.
         scores = known.scores if known.asked > 1 else None
-        return Context(known.songs, known.weights, target, text, scores)
+        return Context(known.songs, known.weights, target, text, scores, known.speaking)
 
     def _prepare(self, history: UserHistory) -> Prepared:
         positions = self.model.catalogue.positions

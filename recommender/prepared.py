@@ -24,6 +24,8 @@ class Prepared:
         weights: float32 (h,).
         response: to moods; None until a question with a mood asks for it, and then a tuple of it.
         scores: part -> float32 (songs,), of the parts of taste that were asked so far.
+        speaking: part -> song -> the song of the history that speaks most for it, or None; of the
+            songs that were explained so far.
         asked: how often; whoever asks once leaves no scores behind.
     """
 
@@ -31,6 +33,7 @@ class Prepared:
     weights: FloatArray
     response: tuple[UserResponse | None] | None = None
     scores: dict[str, FloatArray] = field(default_factory=dict)
+    speaking: dict[str, dict[int, int | None]] = field(default_factory=dict)
     asked: int = 0
 
 

@@ -36,7 +36,8 @@ def explain(model: RecommenderModel, items: ItemList, context: Context) -> list[
 class Sources:
     """Which song of the history speaks most for each song of a list, by any part.
 
-    A part is asked for the whole list at once, and only when one of its rows needs it.
+    A part is asked for the whole list at once, and only when one of its rows needs it; of songs
+    that it was asked for with this history before, the context knows the answer.
 
     Args:
         model: with the parts.
@@ -48,18 +49,28 @@ class Sources:
         self.model = model
         self.songs = songs
         self.context = context
-        self._found: dict[str, list[int | None]] = {}
+        self._found: dict[str, dict[int, int | None]] = {}
+        self._listed: list[int] = songs.tolist()
 
     def strongest(self, part: str, row: int) -> int | None:
         """Return the position of that song; None where none speaks for it."""
         if part not in self._found:
             self._found[part] = self._of_part(part)
-        return self._found[part][row]
+        return self._found[part][self._listed[row]]
 
-    def _of_part(self, part: str) -> list[int | None]:
-        influences = self.model.taste[part].influences(self.context, self.songs)
+    def _of_part(self, part: str) -> dict[int, int | None]:
+        before = self.context.speaking
+        known = {} if before is None else before.setdefault(part, {})
+        new = [song for song in self._listed if song not in known]
+        known.update(zip(new, self._asked(part, np.array(new, dtype=np.int64)), strict=True))
+        return known
+
+    def _asked(self, part: str, songs: IntArray) -> list[int | None]:
+        if not len(songs):
+            return []
+        influences = self.model.taste[part].influences(self.context, songs)
         if influences is None or not influences.size:
-            return [None] * len(self.songs)
+            return [None] * len(songs)
         history = self.context.songs[np.argmax(influences, axis=1)].tolist()
         speaks = (influences.max(axis=1) > 0).tolist()
         return [song if does else None for song, does in zip(history, speaks, strict=True)]

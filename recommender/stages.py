@@ -48,6 +48,8 @@ class Context:
         text: what the listener asks for in words, or None.
         scores: part of taste -> float32 (songs,), where these songs were scored before; whoever
             scores them adds to it.
+        speaking: part of taste -> song -> the song of the history that speaks most for it, or None,
+            of songs that were explained before; whoever explains more adds to it.
     """
 
     songs: IntArray
@@ -55,6 +57,7 @@ class Context:
     target: MoodTarget | None = None
     text: AskedText | None = None
     scores: dict[str, FloatArray] | None = None
+    speaking: dict[str, dict[int, int | None]] | None = None
 
 
 class Scorer(Protocol):

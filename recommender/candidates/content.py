@@ -99,16 +99,27 @@ class ContentScorer:
 
     def _shared(self, songs: IntArray, others: IntArray) -> FloatArray:
         """Return float32 (n, m) metadata cosines of a few songs with others."""
-        own, own_row = stored_entries(self._metadata, songs)
-        columns, place = np.unique(self._metadata.indices[own], return_inverse=True)
-        dense = np.zeros((len(songs), len(columns) + 1), dtype=np.float32)
-        dense[own_row, place] = self._metadata.data[own]
+        dense, columns = self._dense(songs)
         theirs, their_row = stored_entries(self._metadata, others)
         found = np.searchsorted(columns, self._metadata.indices[theirs])
         found[np.append(columns, -1)[found] != self._metadata.indices[theirs]] = len(columns)
         against = np.zeros((len(others), len(columns) + 1), dtype=np.float32)
         against[their_row, found] = self._metadata.data[theirs]
         return np.asarray(dense @ against.T, dtype=np.float32)
+
+    def _dense(self, songs: IntArray) -> tuple[FloatArray, IntArray]:
+        """Return the metadata of a few songs in the c columns they have, and one of zeros.
+
+        Slices and products of SciPy's sparse matrices take several times as long for so few.
+
+        Returns:
+            float32 (n, c + 1), and int (c,) the columns, in order.
+        """
+        entries, row = stored_entries(self._metadata, songs)
+        columns, place = np.unique(self._metadata.indices[entries], return_inverse=True)
+        dense = np.zeros((len(songs), len(columns) + 1), dtype=np.float32)
+        dense[row, place] = self._metadata.data[entries]
+        return dense, columns
 
     def terms_of_songs(self) -> csr_matrix:
         """Return float32 (songs, terms) unit rows, empty where a song has no term."""
@@ -162,8 +173,8 @@ class ContentScorer:
     def pairwise(self, songs: NDArray[np.int64]) -> FloatArray:
         """Return the float32 (p, p) content similarity between songs, in [0, 1]."""
         share = self.config.lyrics_share
-        lyrics, metadata = self._lyrics[songs], self._metadata[songs]
-        blend = share * (lyrics @ lyrics.T) + (1 - share) * (metadata @ metadata.T).toarray()
+        lyrics, (metadata, _) = self._lyrics[songs], self._dense(songs)
+        blend = share * (lyrics @ lyrics.T) + (1 - share) * (metadata @ metadata.T)
         return np.asarray(np.clip(blend, 0, 1), dtype=np.float32)
 
     def _profile(self, context: Context) -> tuple[NDArray[np.int64], FloatArray]:

@@ -7,10 +7,12 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from data.types import Mood, UserHistory
+from data.types import FloatArray, IntArray, Mood, UserHistory
 from recommender.bootstrap import build_pipeline
+from recommender.candidates.content import ContentScorer
 from recommender.prepared import Prepared, PreparedHistories
 from recommender.query import Query
+from recommender.stages import Context
 from tests.recommender import toys
 
 ASKED = [
@@ -50,6 +52,25 @@ def test_parts_are_asked_no_more_from_the_second_time_on(monkeypatch: pytest.Mon
     assert asked == ["content"] * 2
     pipeline.recommend(ASKED[0], replace(history))  # read anew: another object
     assert asked == ["content"] * 3
+
+
+def test_a_song_is_traced_to_the_history_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    pipeline, history = build_pipeline(toys.model(), "toy"), toys.history()
+    traced: list[int] = []
+    kind = type(pipeline.model.content)
+    trace = kind.influences
+
+    def counted(scorer: ContentScorer, context: Context, songs: IntArray) -> FloatArray | None:
+        traced.extend(songs.tolist())
+        return trace(scorer, context, songs)
+
+    monkeypatch.setattr(kind, "influences", counted)
+    for query in ASKED * 2:
+        pipeline.recommend(query, history)
+    assert traced
+    assert len(traced) == len(set(traced))
+    pipeline.recommend(ASKED[0], replace(history))  # read anew: another object
+    assert len(traced) > len(set(traced))
 
 
 def test_it_belongs_to_the_object_and_goes_with_it() -> None:
