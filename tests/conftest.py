@@ -6,6 +6,7 @@ import os
 
 os.environ.setdefault("OMP_NUM_THREADS", "1")  # before numpy is loaded: see api.cli.main
 
+import gc
 import shutil
 from pathlib import Path
 
@@ -33,6 +34,15 @@ __all__ = [
 
 ROOT = Path(__file__).resolve().parent.parent
 
+gc.disable()  # what is imported while tests are collected stays; looking through it finds nothing
+
+
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Leave the imported libraries, a million objects, out of every later look for garbage."""
+    gc.enable()
+    gc.collect()
+    gc.freeze()
+
 
 @pytest.fixture(scope="session")
 def shared() -> Path:
@@ -49,6 +59,20 @@ def demo_settings(tmp_path_factory: pytest.TempPathFactory) -> Settings:
     home = tmp_path_factory.mktemp("demo")
     shutil.copytree(_built_demo(tmp_path_factory.getbasetemp()), home, dirs_exist_ok=True)
     return Settings(home=home, database_url=None, _env_file=None)
+
+
+@pytest.fixture
+def quick_demo(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let a demo that is built again be trained with one part and few users."""
+    from recommender.candidates.factors import IalsConfig
+    from recommender.config import PipelineConfig, RecommenderConfig
+    from recommender.deep.config import DeepConfig
+
+    few = PipelineConfig(listening=("ials",), ials=IalsConfig(embedding_size=8))
+    config = RecommenderConfig(
+        trials=1, tuning_users=20, pipeline=few, deep=DeepConfig(enabled=False)
+    )
+    monkeypatch.setattr("recommender.bootstrap.demo_config", lambda: config)
 
 
 def _built_demo(folder: Path) -> Path:

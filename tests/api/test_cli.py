@@ -311,7 +311,7 @@ def test_the_demo_does_not_touch_a_home_of_ones_own(attune: Attune, tmp_path: Pa
 
 
 def test_the_demo_is_built_once_and_again_when_its_database_is_gone(
-    attune: Attune, demo_home: Path
+    attune: Attune, demo_home: Path, quick_demo: None
 ) -> None:
     assert "published" not in attune("demo", "--no-serve")[2]
     for file in demo_home.glob("attune.db*"):

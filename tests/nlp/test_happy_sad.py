@@ -12,6 +12,7 @@ from data.errors import DatasetFormatError, TrainingError
 from nlp.config import MoodEvaluationConfig
 from nlp.encoder import embed_missing
 from nlp.evaluation import run_evaluation
+from nlp.happy_sad import PENALTIES
 from nlp.vectors import VectorStore
 from tests.nlp.fakes import word_encoder
 
@@ -47,6 +48,9 @@ def write(folder: Path) -> None:
 @pytest.fixture
 def embedded(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     write(tmp_path)
+    # Two penalties of seven, and a choice between them by two parts of the songs.
+    monkeypatch.setattr("nlp.happy_sad.PENALTIES", PENALTIES[2::4])
+    monkeypatch.setattr("nlp.happy_sad._INNER", 2)
     encoder, _ = word_encoder()
     monkeypatch.setattr("nlp.encoder.LyricEncoder", lambda _config: encoder)
     store = VectorStore(tmp_path / "v.npz", dimension=5, model=encoder.name)

@@ -40,11 +40,18 @@ def settings_at(home: Path) -> Settings:
     return Settings(home=home, database_url=None, _env_file=None)
 
 
-@pytest.fixture
-def run(tmp_path: Path) -> Path:
+@pytest.fixture(scope="module")
+def toy_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("toy") / "run"
     data = toys.training_data()
-    write_run(tmp_path / "run", CONFIG, data, train_recommender(CONFIG, data))
-    return tmp_path / "run"
+    write_run(folder, CONFIG, data, train_recommender(CONFIG, data))
+    return folder
+
+
+@pytest.fixture
+def run(toy_run: Path, tmp_path: Path) -> Path:
+    """A copy of it, to be damaged."""
+    return Path(shutil.copytree(toy_run, tmp_path / "run"))
 
 
 @pytest.fixture
@@ -125,7 +132,7 @@ def test_bundle_of_an_older_version_says_train_again(
 
 
 def test_demo_with_a_bundle_of_an_older_version_is_built_again(
-    demo_settings: Settings, tmp_path: Path
+    demo_settings: Settings, tmp_path: Path, quick_demo: None
 ) -> None:
     home = tmp_path / "home"
     shutil.copytree(demo_settings.home, home)

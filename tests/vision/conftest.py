@@ -22,6 +22,13 @@ def keras_policy() -> Iterator[None]:
 
 
 @pytest.fixture
+def undrawn(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the pictures at the end of a run, a third of the time of a small one."""
+    for plot in ("class_counts", "confusion", "examples", "learning_curve"):
+        monkeypatch.setattr(f"vision.training.plot_{plot}", lambda *drawn: None)
+
+
+@pytest.fixture(scope="session")
 def toy_faces() -> FerSplit:
     """Fifty-six pictures whose label is where a bright band lies: learnable in seconds."""
     rng = np.random.default_rng(0)

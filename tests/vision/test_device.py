@@ -15,7 +15,7 @@ from vision.augmentation import augment, draw_views
 from vision.batches import blend, draw_mixture
 from vision.config import AugmentationConfig, NetworkConfig, TrainingConfig
 from vision.device import DeviceViews, device_inputs
-from vision.training import train_network
+from vision.training import TrainedRun, train_network
 
 pytestmark = pytest.mark.usefixtures("keras_policy")
 STRONG = AugmentationConfig(
@@ -67,19 +67,26 @@ CONFIG = TrainingConfig(
 )
 
 
+@pytest.fixture(scope="module")
+def device(tmp_path_factory: pytest.TempPathFactory, toy_faces: FerSplit) -> TrainedRun:
+    return train_network(CONFIG, toy_faces, toy_faces, tmp_path_factory.mktemp("device") / "run")
+
+
+@pytest.mark.usefixtures("undrawn")
 def test_a_run_on_the_device_follows_the_run_on_the_cpu(
-    tmp_path: Path, toy_faces: FerSplit
+    tmp_path: Path, toy_faces: FerSplit, device: TrainedRun
 ) -> None:
-    device = train_network(CONFIG, toy_faces, toy_faces, tmp_path / "device")
     cpu = CONFIG.model_copy(update={"views_on": "cpu"})
     other = train_network(cpu, toy_faces, toy_faces, tmp_path / "cpu")
     for a, b in zip(device.history, other.history, strict=True):
         assert a["loss"] == pytest.approx(b["loss"], rel=0.02)
 
 
-def test_the_same_code_trains_on_torch(tmp_path: Path, toy_faces: FerSplit) -> None:
+def test_the_same_code_trains_on_torch(
+    tmp_path: Path, toy_faces: FerSplit, device: TrainedRun
+) -> None:
     np.savez(tmp_path / "faces.npz", images=toy_faces.images, labels=toy_faces.labels)
-    (tmp_path / "config.toml").write_text(CONFIG.to_toml())
+    (tmp_path / "config.toml").write_text(CONFIG.model_copy(update={"epochs": 1}).to_toml())
     environment = {
         **os.environ, "KERAS_BACKEND": "torch", "PYTHONPATH": os.pathsep.join(sys.path),
         "TORCHDYNAMO_DISABLE": "1",
@@ -90,9 +97,8 @@ def test_the_same_code_trains_on_torch(tmp_path: Path, toy_faces: FerSplit) -> N
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
     on_torch = [float(x) for x in done.stdout.split()]
-    here = train_network(CONFIG, toy_faces, toy_faces, tmp_path / "here")
     # Other initial weights, so only the size of the first loss is shared.
-    assert on_torch[0] == pytest.approx(here.history[0]["loss"], rel=0.25)
+    assert on_torch[0] == pytest.approx(device.history[0]["loss"], rel=0.25)
 
 
 _TRAIN = """

@@ -13,7 +13,7 @@ from vision.ensemble import evaluate_runs, mean_of_runs
 from vision.runs import keras_logits, load_run
 from vision.training import train_network
 
-pytestmark = pytest.mark.usefixtures("keras_policy")
+pytestmark = pytest.mark.usefixtures("keras_policy", "undrawn")
 
 
 def test_two_runs_answer_with_their_mean(tmp_path: Path, toy_faces: FerSplit) -> None:

@@ -36,8 +36,8 @@ def write_csv(path: Path, faces: FerSplit) -> None:
     path.write_text("\n".join(rows))
 
 
-@pytest.fixture
-def run(tmp_path: Path, toy_faces: FerSplit) -> Path:
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory, toy_faces: FerSplit) -> Path:
     config = TrainingConfig(
         network=TINY,
         augmentation=AugmentationConfig(flip=False, shift=0),
@@ -46,7 +46,9 @@ def run(tmp_path: Path, toy_faces: FerSplit) -> Path:
         learning_rate=1e-2,
         precision="mixed_bfloat16",
     )
-    return train_network(config, toy_faces, toy_faces, tmp_path / "run").folder
+    return train_network(
+        config, toy_faces, toy_faces, tmp_path_factory.mktemp("run") / "run"
+    ).folder
 
 
 def test_a_run_becomes_a_served_network_with_card_and_report(

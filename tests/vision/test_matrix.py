@@ -186,6 +186,7 @@ def test_weights_stand_in_for_those_of_their_network_only(home: Path) -> None:
         read_matrix(path, {"vgg61": file})
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_a_matrix_stopped_between_and_within_rows_ends_as_an_unbroken_one(begun: Path) -> None:
     unbroken = run(begun, "unbroken", only=["noisy"])
     finished = (begun / "out/plain/result.json").read_bytes()
@@ -322,6 +323,7 @@ def attune(
     return call
 
 
+@pytest.mark.usefixtures("undrawn")
 def test_the_command_runs_the_named_rows_and_says_where_the_table_is(
     attune: Callable[..., tuple[object, str, str]], home: Path
 ) -> None:
