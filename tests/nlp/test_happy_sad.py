@@ -81,6 +81,20 @@ def test_labels_by_chance_give_chance(embedded: Path) -> None:
         assert 0.3 < figures["auc"] < 0.68, name
 
 
+def test_what_tells_only_the_artist_tells_nothing_of_other_artists(embedded: Path) -> None:
+    frame = pd.read_csv(embedded / "moods.csv")
+    frame["lyrics"] = [f"rain {name.replace(' ', '')}" for name in frame["artist"]]
+    artists = frame["artist"].unique()
+    moods = np.random.default_rng(5).permutation(["happy", "sad"] * (len(artists) // 2))
+    frame["mood"] = frame["artist"].map(dict(zip(artists, moods, strict=True)))
+    frame.to_csv(embedded / "moods.csv", index=False)
+    run_evaluation(CONFIG, embedded, embedded / "out", embedded / "v.npz")
+    found = json.loads((embedded / "out" / "happy_sad.json").read_text("utf-8"))
+    words = "TF-IDF + logistic regression"
+    assert found[words]["auc"] > 0.9
+    assert 0.3 < found[f"{words}, artist-disjoint"]["auc"] < 0.7
+
+
 def test_too_few_other_songs_and_no_moods(embedded: Path) -> None:
     with pytest.raises(TrainingError, match="200 are needed"):
         run_evaluation(CONFIG, embedded, embedded / "out", embedded / "empty.npz")
