@@ -93,8 +93,7 @@ class RecommendationPipeline:
         known = self._prepared.of(history, self._prepare)
         known.asked += 1
         text = None if query.text is None else self.texts.read(query.text, self.model)
-        felt = query.stated is not None or query.emotion is not None
-        response = self._response(known, history) if felt else None
+        response = self._response(known, history) if query.needs_moments else None
         target = mood_target(query, self.model.config.mood, text, response)
         # Most listeners ask once: to keep what is large pays from the second time on.
         scores = known.scores if known.asked > 1 else None

@@ -49,25 +49,17 @@ class Sources:
         self.model = model
         self.songs = songs
         self.context = context
-        self._found: dict[str, dict[int, int | None]] = {}
-        self._listed: list[int] = songs.tolist()
+        self._known = {} if context.speaking is None else context.speaking
 
     def strongest(self, part: str, row: int) -> int | None:
         """Return the position of that song; None where none speaks for it."""
-        if part not in self._found:
-            self._found[part] = self._of_part(part)
-        return self._found[part][self._listed[row]]
+        known, song = self._known.setdefault(part, {}), int(self.songs[row])
+        if song not in known:
+            new = [listed for listed in self.songs.tolist() if listed not in known]
+            known.update(zip(new, self._of_part(part, np.array(new)), strict=True))
+        return known[song]
 
-    def _of_part(self, part: str) -> dict[int, int | None]:
-        before = self.context.speaking
-        known = {} if before is None else before.setdefault(part, {})
-        new = [song for song in self._listed if song not in known]
-        known.update(zip(new, self._asked(part, np.array(new, dtype=np.int64)), strict=True))
-        return known
-
-    def _asked(self, part: str, songs: IntArray) -> list[int | None]:
-        if not len(songs):
-            return []
+    def _of_part(self, part: str, songs: IntArray) -> list[int | None]:
         influences = self.model.taste[part].influences(self.context, songs)
         if influences is None or not influences.size:
             return [None] * len(songs)

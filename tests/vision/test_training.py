@@ -97,6 +97,7 @@ def test_a_resumed_run_equals_an_unbroken_one(
             shutil.copytree(tmp_path / "a", tmp_path / "b")
 
     unbroken = train_network(config, toy_faces, toy_faces, tmp_path / "a", report=keep)
+    assert (tmp_path / "b/checkpoint-2.npz").exists()
     assert not (tmp_path / "b/checkpoint-4.npz").exists()
     resumed = train_network(config, toy_faces, toy_faces, tmp_path / "b", resume=True)
     np.testing.assert_allclose(curve(resumed.history), curve(unbroken.history), rtol=1e-6)
